@@ -110,6 +110,7 @@ FLEET_VERBS = {
         Verb("drain", _IN_ORDER, "Give a worker, an account, a shard or a venue no new cycle."),
         Verb("rebalance", _IN_ORDER, "Bring the shards to about one size, with few moves."),
         Verb("dead", _IN_ORDER, "List the accounts that were set aside, and revive them."),
+        Verb("prune", _IN_ORDER, "Remove old runs, alerts and rollouts of all accounts."),
         Verb("plan", _NEW_POLICY, "Show what another policy would change in the fleet."),
         Verb("rollout", _NEW_POLICY, "Give the accounts of a fleet another policy, stage by stage."),
     )

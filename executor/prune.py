@@ -8,22 +8,20 @@ applied again, and no order of it is unknown.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.report import clean_times
 from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.file_store import FileStore
-from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.journal_file import has_table, open_journal
-from exitplan.executor.store.lease import account_lease
+from exitplan.executor.store.port import AccountStore, Tables
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.values import parse_time
 
@@ -33,12 +31,28 @@ _ROW = 200
 _UNUSED = 256
 """Pages without content for which a journal is written anew although nothing goes."""
 
+_ENDED = (
+    "SELECT plan_id, ended_at FROM plans WHERE ended_at IS NOT NULL AND length(document) > 2"
+    " AND NOT EXISTS (SELECT 1 FROM intents WHERE plan_id = plans.plan_id AND status IN ('sending', 'needs_human'))"
+)
+_MEASURE = (
+    "SELECT length(document), (SELECT count(*) FROM runs WHERE runs.plan_id = plans.plan_id),"
+    " (SELECT coalesce(sum(length(summary)), 0) FROM runs WHERE runs.plan_id = plans.plan_id),"
+    " (SELECT count(*) FROM attempts WHERE attempts.plan_id = plans.plan_id) FROM plans WHERE plan_id = ?"
+)
+_APPLIED = "SELECT request_id FROM requests WHERE plan_id = ? AND standing = 'applied'"
+_TAKE_OUT = (
+    f"DELETE FROM votes WHERE request_id IN ({_APPLIED})",  # noqa: S608 - our own words
+    "DELETE FROM requests WHERE plan_id = ? AND standing = 'applied'",
+    *(f"DELETE FROM {table} WHERE plan_id = ?" for table in ("attempts", "fills", "intents", "runs")),  # noqa: S608 - as above
+)
+
 Export = Callable[[Iterator[dict[str, Any]]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What went out of a journal, and by how many bytes it is smaller; of a dry run about."""
+    """What went out of a journal, and by how many bytes it is smaller; of a dry run, and of a database, about."""
 
     before: datetime
     plans: int = 0
@@ -48,8 +62,7 @@ class Pruned:
 
 
 def prune(
-    account: str,
-    folder: DataFolder,
+    store: AccountStore,
     before: datetime,
     now: datetime,
     *,
@@ -61,78 +74,72 @@ def prune(
     ``export`` gets the runs that go before anything does. Raises AccountIsLocked, FileIsInvalid for a damaged journal,
     DataFolderUnusable where it cannot be written; what is written then is whole.
     """
-    if not folder.journal.exists():
+    if not store.has_journal():
         return Pruned(before)
-    with account_lease(folder.lock, account, now):
-        with open_journal(folder.journal) as journal:
-            with _damage_told(folder.journal):
-                going = _going(journal, folder.journal, before)
-            if not dry_run and going:
+    with store.lease(now):
+        with store.open_journal() as journal, _damage_told(store.place):
+            if not dry_run:
                 journal.claim()
-        with _damage_told(folder.journal):
-            pruned = _measured(folder.journal, going, before)
-        if export is not None:
-            export(entry for entry in audit_trail(FileStore(account, folder)) if entry["plan"]["plan_id"] in going)
-        if dry_run:
-            return pruned
-        freed = _take_out(folder.journal, sorted(going))
-    return Pruned(before, pruned.plans, pruned.runs, pruned.orders, freed)
+            runs = list(reversed(journal.runs()))
+            going = journal.read_beside(partial(_going, runs=runs, before=before))
+            pruned = journal.read_beside(partial(_measured, going=going, before=before))
+            if export is not None:
+                export(entry for entry in audit_trail(store) if entry["plan"]["plan_id"] in going)
+            if going and not dry_run:
+                journal.write_beside(partial(_take_out, going=going))
+        if isinstance(store, FileStore) and not dry_run:
+            return replace(pruned, bytes=_give_room_back(store.folder.journal, pruned))
+    return pruned
 
 
 @contextmanager
-def _damage_told(path: Path) -> Iterator[None]:
-    """Tell what cannot be read in a journal as damage; that it cannot be used at all goes on as it is."""
+def _damage_told(place: str) -> Iterator[None]:
+    """Tell what cannot be read in a journal as damage."""
     try:
         yield
-    except sqlite3.OperationalError:
-        raise
-    except (sqlite3.DatabaseError, ValueError, KeyError, TypeError) as error:
-        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise FileIsInvalid(f"{place}: the journal is damaged: {error}", hint="restore it from a backup") from error
 
 
-def _going(journal: Journal, path: Path, before: datetime) -> frozenset[str]:
-    """Return the plans that go with all that is theirs."""
-    runs = list(reversed(journal.runs()))
+def _going(db: Tables, runs: Sequence[Mapping[str, Any]], before: datetime) -> Sequence[str]:
+    """Return the plans that go with all that is theirs; ``runs`` are all of the account, the oldest first."""
     earlier = [run for run in runs if parse_time(run["started_at"]) < before]
     since = clean_times(earlier, before).open_since
     kept = {run["plan_id"] for run in runs if parse_time(run["ended_at"] or run["started_at"]) >= before}
     kept |= {run["plan_id"] for run in earlier if since is not None and parse_time(run["started_at"]) == since}
     kept |= {runs[-1]["plan_id"]} if runs else set()
-    with closing(_connected(path)) as db:
-        ended = db.execute(
-            "SELECT plan_id, ended_at FROM plans WHERE ended_at IS NOT NULL AND length(document) > 2"
-            " AND NOT EXISTS (SELECT 1 FROM intents WHERE plan_id = plans.plan_id"
-            " AND status IN ('sending', 'needs_human'))"
-        ).fetchall()
-    return frozenset(plan for plan, at in ended if plan not in kept and parse_time(at) < before)
+    ended = db.execute(_ENDED).fetchall()
+    return sorted(plan for plan, at in ended if plan not in kept and parse_time(at) < before)
 
 
-def _measured(path: Path, going: frozenset[str], before: datetime) -> Pruned:
-    plans = runs = orders = size = 0
-    with closing(_connected(path)) as db:
-        for plan in going:
-            (document,) = db.execute("SELECT length(document) FROM plans WHERE plan_id = ?", (plan,)).fetchone()
-            count, summaries = db.execute(
-                "SELECT count(*), total(length(summary)) FROM runs WHERE plan_id = ?", (plan,)
-            ).fetchone()
-            (sent,) = db.execute("SELECT count(*) FROM attempts WHERE plan_id = ?", (plan,)).fetchone()
-            plans, runs, orders = plans + 1, runs + count, orders + sent
-            size += document + int(summaries) + _ROW * (count + 3 * sent)
-    return Pruned(before, plans, runs, orders, size)
+def _measured(db: Tables, going: Collection[str], before: datetime) -> Pruned:
+    runs = orders = size = 0
+    for plan in going:
+        ((document, count, summaries, sent),) = db.execute(_MEASURE, (plan,))
+        runs, orders = runs + count, orders + sent
+        size += document + int(summaries) + _ROW * (count + 3 * sent)
+    return Pruned(before, len(going), runs, orders, size)
 
 
-def _take_out(path: Path, going: Sequence[str]) -> int:
-    """Take plans out, in one transaction, then give the room back; returns how many bytes that were."""
+def _take_out(db: Tables, going: Sequence[str]) -> None:
+    """Keep of each plan its id, its hash, and the ids of the orders that were sent."""
+    for plan in going:
+        ((document,),) = db.execute("SELECT document FROM plans WHERE plan_id = ?", (plan,))
+        sent = {action for (action,) in db.execute("SELECT action_id FROM attempts WHERE plan_id = ?", (plan,))}
+        names = [(one["client_order_id"],) for one in orjson.loads(document)["actions"] if one["id"] in sent]
+        db.executemany("INSERT INTO pruned_orders (client_order_id) VALUES (?) ON CONFLICT DO NOTHING", names)
+        for statement in _TAKE_OUT:
+            db.execute(statement, (plan,))
+        db.execute("UPDATE plans SET document = ? WHERE plan_id = ?", (b"{}", plan))
+
+
+def _give_room_back(path: Path, pruned: Pruned) -> int:
+    """Write the file of a journal anew, without the room that is unused; returns how many bytes that were."""
     size = _size(path)
     try:
-        with _damage_told(path), closing(_connected(path)) as db:
-            db.execute("PRAGMA synchronous = FULL")
-            db.execute("BEGIN IMMEDIATE")
-            for plan in going:
-                _take_out_plan(db, plan)
-            db.execute("COMMIT")
+        with closing(_connected(path)) as db:
             (unused,) = db.execute("PRAGMA freelist_count").fetchone()
-            if not going and unused < _UNUSED:
+            if not pruned.plans and unused < _UNUSED:
                 return 0
             db.execute("VACUUM")  # also of what went before, where there was no room for it then
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -141,22 +148,9 @@ def _take_out(path: Path, going: Sequence[str]) -> int:
             f"{path} cannot be pruned: {error}",
             hint="the journal is intact; free as much disk space as it takes, then try again",
         ) from error
+    except sqlite3.DatabaseError as error:
+        raise FileIsInvalid(f"{path}: the journal is damaged: {error}", hint="restore it from a backup") from error
     return max(size - _size(path), 0)
-
-
-def _take_out_plan(db: sqlite3.Connection, plan: str) -> None:
-    """Keep of a plan its id, its hash, and the ids of the orders that were sent."""
-    (document,) = db.execute("SELECT document FROM plans WHERE plan_id = ?", (plan,)).fetchone()
-    sent = {action for (action,) in db.execute("SELECT DISTINCT action_id FROM attempts WHERE plan_id = ?", (plan,))}
-    names = [(one["client_order_id"],) for one in orjson.loads(document)["actions"] if one["id"] in sent]
-    db.executemany("INSERT OR IGNORE INTO pruned_orders VALUES (?)", names)
-    if has_table(db, "requests"):
-        applied = "SELECT request_id FROM requests WHERE plan_id = ? AND standing = 'applied'"
-        db.execute(f"DELETE FROM votes WHERE request_id IN ({applied})", (plan,))  # noqa: S608 - our own words
-        db.execute("DELETE FROM requests WHERE plan_id = ? AND standing = 'applied'", (plan,))
-    for table in ("attempts", "fills", "intents", "runs"):
-        db.execute(f"DELETE FROM {table} WHERE plan_id = ?", (plan,))  # noqa: S608 - our own words
-    db.execute("UPDATE plans SET document = CAST('{}' AS BLOB) WHERE plan_id = ?", (plan,))
 
 
 def _connected(path: Path) -> sqlite3.Connection:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from exitplan.brokers.call_log import Call
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.shard_batch import Written
 from exitplan.ruleset.exit_codes import ExitCode
@@ -50,6 +51,13 @@ class ShardFigures:
             failures=tuple(failed[:_MOST_FAILURES]),
         )
 
+    @classmethod
+    def of_pausing(cls, exit_codes: Iterable[int | None]) -> ShardFigures:
+        """Count accounts that pause, by the exit codes of their last failures; None is one that does not."""
+        codes = [ExitCode(code) for code in exit_codes if code is not None]
+        kinds = {"paused": len(codes)} if codes else {}
+        return cls(accounts=len(codes), kinds=kinds, exit_code=ExitCode.worst(codes))
+
     def __add__(self, other: ShardFigures) -> ShardFigures:
         """Return the figures of both together; their seconds add up too."""
         return ShardFigures(
@@ -77,3 +85,12 @@ class ShardFigures:
             "seconds": round(self.seconds, 3),
             "exit_code": int(self.exit_code),
         }
+
+
+def calls_by_venue(calls: Iterable[Call]) -> dict[str, dict[str, int]]:
+    """Count calls to venues by venue and outcome."""
+    counted = Counter((call.venue, call.outcome) for call in calls)
+    by_venue: dict[str, dict[str, int]] = {}
+    for (venue, outcome), count in sorted(counted.items()):
+        by_venue.setdefault(venue, {})[outcome] = count
+    return by_venue

@@ -45,6 +45,10 @@ _OF_A_TICK = (
 _STATES = """
 SELECT key, sum(value::text::numeric) FROM exitplan.cycles, jsonb_each(figures -> 'states')
  WHERE tick = %s AND jsonb_typeof(figures -> 'states') = 'object' GROUP BY key"""
+_CALLS = """
+SELECT venue.key, outcome.key, sum(outcome.value::text::numeric)
+  FROM exitplan.cycles, jsonb_each(figures -> 'calls') venue, jsonb_each(venue.value) outcome
+ WHERE tick = %s AND jsonb_typeof(figures -> 'calls') = 'object' GROUP BY 1, 2"""
 _COUNTS = """
 SELECT (SELECT count(*) FROM exitplan.requests WHERE standing = 'waiting'),
        (SELECT count(*) FROM exitplan.incidents WHERE ended_at IS NULL),
@@ -64,7 +68,7 @@ class FleetCollector:
 
     def collect(self) -> Iterator[Metric]:
         """Return every metric that has a figure; where the database is away, that alone."""
-        yield _family("build_info", {VERSION: 1})
+        yield _family("build_info", {(VERSION,): 1})
         try:
             with self._pool.connection() as connection:
                 metrics = list(_read(connection))
@@ -93,13 +97,15 @@ def _read(connection: Connection[Any]) -> Iterator[Metric]:
 def _of_tick(connection: Connection[Any], tick: int, before: int | None) -> Iterator[Metric]:
     figures = connection.execute(_TICK, {"tick": tick, "before": before}).fetchone() or ()
     yield from (_figure(name, figure) for name, figure in zip(_OF_A_TICK, figures, strict=False))
+    calls = connection.execute(_CALLS, (tick,)).fetchall()
+    yield _family("fleet_tick_calls", {(venue, outcome): count for venue, outcome, count in calls})
     yield _by_label("fleet_tick_states", connection.execute(_STATES, (tick,)).fetchall(), [*map(str, AccountState)])
 
 
 def _by_label(name: str, rows: Iterable[Row], known: Sequence[str]) -> Metric:
     """Return a metric with one label, of whose known values none is missing."""
     found: dict[str, float] = dict(rows)
-    return _family(name, {value: found.get(value, 0) for value in known})
+    return _family(name, {(value,): found.get(value, 0) for value in known})
 
 
 def _figure(name: str, figure: float) -> Metric:
@@ -107,9 +113,9 @@ def _figure(name: str, figure: float) -> Metric:
     return GaugeMetricFamily(spec.name, spec.meaning, float(figure))
 
 
-def _family(name: str, figures: Mapping[str, float]) -> Metric:
+def _family(name: str, figures: Mapping[tuple[str, ...], float]) -> Metric:
     spec = METRICS[f"exitplan_{name}"]
     family = GaugeMetricFamily(spec.name, spec.meaning, labels=spec.labels)
-    for label, figure in figures.items():
-        family.add_metric([label], float(figure))
+    for labels, figure in figures.items():
+        family.add_metric(labels, float(figure))
     return family

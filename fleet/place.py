@@ -95,7 +95,7 @@ class FleetPlace:
         """Raise UsageError: there is no data folder."""
         raise UsageError(
             f"this works on the files of a data folder, and {self.database.place} is a database",
-            hint="a database is copied by pg_dump, and old runs stay in it: docs/postgres.md",
+            hint="a database is copied by pg_dump: docs/postgres.md",
         )
 
     def find(self, name: str | None) -> AccountFile:

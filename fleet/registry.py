@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from exitplan.fleet.pausing import PAUSES_WITH
 from exitplan.fleet.platform_alerts import raise_for
 from exitplan.fleet.policies import policy_of, policy_text, read_canonical
 from exitplan.fleet.sharding import USUAL_SIZE, Lane, Member, Moves, Sizes, assign, rebalance
@@ -32,7 +33,8 @@ _RUNS = """standing = 'active'
 class FleetAccount:
     """An account of the registry; ``why`` says why it is set aside or drained.
 
-    ``own_guards`` are the guards that stay under another policy, ``heads`` name and description of its file.
+    ``own_guards`` are the guards that stay under another policy, ``heads`` name and description of its file. One that
+    pauses between tries, where that was asked, has the exit code of its last failure as ``pauses_with``.
     """
 
     id: str
@@ -48,6 +50,7 @@ class FleetAccount:
     own_guards: tuple[str, ...] = ()
     why: str | None = None
     heads: Mapping[str, str] | None = None
+    pauses_with: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +126,12 @@ class Registry:
             return int(next(connection.execute(query, values))[0])
 
     def accounts_of(self, shard: int) -> list[FleetAccount]:
-        """List the accounts of a shard that get a cycle: none that is set aside or drained, by id."""
-        query = f"SELECT {_COLUMNS} FROM exitplan.accounts a WHERE shard = %s AND {_RUNS} ORDER BY account"  # noqa: S608 - as above
+        """List the accounts of a shard that get a cycle, by id: none that is set aside or drained; some may pause."""
+        columns = f"{_COLUMNS}, {PAUSES_WITH}"
+        query = f"SELECT {columns} FROM exitplan.accounts a WHERE shard = %s AND {_RUNS} ORDER BY account"  # noqa: S608 - as above
         with self.transaction() as connection:
-            return [account_of(row) for row in connection.execute(query, [shard])]
+            rows = connection.execute(query, [shard]).fetchall()
+        return [replace(account_of(row), pauses_with=pauses_with) for *row, pauses_with in rows]
 
     @staticmethod
     def missing(connection: Connection[Row], name: str) -> NoSuchAccount:
@@ -247,7 +252,7 @@ class Registry:
             return moves
 
 
-def account_of(row: Row) -> FleetAccount:
+def account_of(row: Sequence[Any]) -> FleetAccount:
     """Read an account from a row of its columns."""
     account, venue, quote, block, policy, tags, egress, shard, standing, tries, own_guards, why, heads = row
     return FleetAccount(

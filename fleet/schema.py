@@ -6,6 +6,7 @@ answered is in the journals and nowhere else: losing these tables loses no order
 
 from __future__ import annotations
 
+from exitplan.fleet.pausing import PAUSES
 from exitplan.fleet.rollout.tables import ROLLOUTS
 
 PART = "fleet"
@@ -131,5 +132,5 @@ _DEATHS = """
 ALTER TABLE exitplan.accounts ADD COLUMN death TEXT;  -- the last that was counted: one told twice counts once
 """
 
-UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS, ROLLOUTS, _DEATHS)
+UPGRADES = (_REGISTRY, _OUTBOX, BUCKETS, ROLLOUTS, _DEATHS, PAUSES)
 """What leads from each version of these tables to the next, beginning with none."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from exitplan.fleet.draining import Drain, drains
+from exitplan.fleet.pausing import FailingAccounts, failing_accounts
 from exitplan.fleet.registry import Registry, Row
 from exitplan.fleet.rollout.book import Rollout, rollouts_under_way
 from exitplan.fleet.runner.presence import LOST
@@ -90,6 +91,7 @@ class FleetStatus:
     waiting: int
     halted: int
     incidents: int
+    failing: FailingAccounts
 
 
 _WORKERS = """
@@ -148,6 +150,7 @@ def fleet_status(registry: Registry) -> FleetStatus:
             waiting=_count(connection, "SELECT count(*) FROM exitplan.requests WHERE standing = 'waiting'"),
             halted=_count(connection, "SELECT count(*) FROM exitplan.halts"),
             incidents=_count(connection, "SELECT count(*) FROM exitplan.incidents WHERE ended_at IS NULL"),
+            failing=failing_accounts(connection),
         )
 
 

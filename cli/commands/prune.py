@@ -19,14 +19,13 @@ from exitplan.cli.rendering.many import TableSpec
 from exitplan.cli.streams import ensure_output, save, write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import AccountFile
-from exitplan.executor.accounts.folder import DataFolder
+from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.prune import Pruned, prune
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.values import time_text
-from exitplan.ruleset.planning.words import clock_time, counted
+from exitplan.ruleset.planning.words import clock_time, counted, data_size
 
 app = verb_app()
-_MEGABYTE = 2**20
 
 
 @app.command()
@@ -56,7 +55,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     account_set = AccountSet.of(account, tag, every=every, data=data)
     if export is not None and not account_set.is_one:
         raise UsageError("--export is for one account at a time", hint="name it with --account")
-    wish = _Wish.of(older_than, export, data.folder, dry_run=dry_run)
+    wish = _Wish.of(older_than, export, data, dry_run=dry_run)
     answers = account_set.ask(wish.work, quiet=as_json)
     if not account_set.is_one:
         raise typer.Exit(deliver_answers(answers, wish.table, as_json=as_json))
@@ -74,11 +73,11 @@ class _Wish:
     before: datetime
     export: Path | None
     form: Form | None
-    data: Path
+    data: DataPlace
     dry_run: bool
 
     @classmethod
-    def of(cls, older_than: str, export: Path | None, data: Path, *, dry_run: bool) -> _Wish:
+    def of(cls, older_than: str, export: Path | None, data: DataPlace, *, dry_run: bool) -> _Wish:
         """Read what was typed; raises UsageError."""
         form = None
         if export is not None:
@@ -88,9 +87,9 @@ class _Wish:
 
     def work(self, file: AccountFile, _stopped: Stopped) -> tuple[Pruned, int]:
         """Prune the journal of one account."""
-        folder = DataFolder.of(self.data, file.id)
         export = None if self.form is None else self._write
-        return prune(file.id, folder, self.before, present(), dry_run=self.dry_run, export=export), 0
+        store = self.data.store_of(file.id)
+        return prune(store, self.before, present(), dry_run=self.dry_run, export=export), 0
 
     def _write(self, entries: Iterator[dict[str, Any]]) -> None:
         if self.export is not None and self.form is not None:
@@ -117,9 +116,5 @@ def _told(account: str, pruned: Pruned, *, dry_run: bool, export: Path | None) -
     what = f"{counted(pruned.runs, 'run')} with {counted(pruned.orders, 'order')}"
     written = "" if export is None else f" Saved first to {export}."
     if dry_run:
-        return f"{what} would be removed from {account}, about {_size(pruned.bytes)}. Nothing was changed.{written}"
-    return f"Removed {what} from {account}: its journal is {_size(pruned.bytes)} smaller.{written}"
-
-
-def _size(size: int) -> str:
-    return f"{size / _MEGABYTE:,.1f} MB" if size >= _MEGABYTE else f"{size:,} bytes"
+        return f"{what} would be removed from {account}, about {data_size(pruned.bytes)}. Nothing was changed.{written}"
+    return f"Removed {what} from {account}: its journal is {data_size(pruned.bytes)} smaller.{written}"

@@ -15,6 +15,7 @@ from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.words import clock_time, counted, duration
 
 if TYPE_CHECKING:
+    from exitplan.fleet.pausing import FailingAccounts
     from exitplan.fleet.registry import FleetAccount
     from exitplan.fleet.status import FleetStatus, TickStatus, WorkerStatus
 
@@ -79,6 +80,7 @@ def status_parts(status: FleetStatus) -> list[RenderableType | None]:
         _tick(status.tick),
         _rollouts(status),
         _limits(status),
+        _failing(status.failing),
         _accounts(status),
     ]
 
@@ -183,6 +185,19 @@ def _limits(status: FleetStatus) -> RenderableType | None:
     return Group(heading("Limits", "what venues have left for keys and addresses"), table)
 
 
+def _failing(failing: FailingAccounts) -> RenderableType | None:
+    if not failing.count:
+        return None
+    table = titled("account", "in a row", "next try", "cause", justify="lrll")
+    for one in failing.worst:
+        after = "next tick" if one.pauses_until is None else f"after {clock_time(one.pauses_until)}"
+        table.add_row(words(one.account, "bold"), words(f"{one.failures:,}"), words(after), words(one.cause))
+    more = failing.count - len(failing.worst)
+    pausing = f"; {failing.pausing:,} of them {'pauses' if failing.pausing == 1 else 'pause'} between tries"
+    note = f"{failing.count:,}{pausing if failing.pausing else ''}{f'; {more:,} more are not shown' if more else ''}"
+    return Group(heading("Rounds that fail", note), table)
+
+
 def _accounts(status: FleetStatus) -> RenderableType | None:
     table = rows("l", "r", "l")
     for state, count in status.states.items():
@@ -230,4 +245,12 @@ def status_document(status: FleetStatus) -> dict[str, Any]:
         "waiting": status.waiting,
         "halted": status.halted,
         "incidents": status.incidents,
+        "failing": {
+            "accounts": status.failing.count,
+            "pausing": status.failing.pausing,
+            "worst": [
+                {**asdict(one), "pauses_until": None if one.pauses_until is None else time_text(one.pauses_until)}
+                for one in status.failing.worst
+            ],
+        },
     }

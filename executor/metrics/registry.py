@@ -214,6 +214,7 @@ FLEET = _named(
         _gauge("fleet_tick_shards_done", (), "Shards of the newest tick that are done."),
         _gauge("fleet_tick_accounts", (), "Accounts of the newest tick that had their round."),
         _gauge("fleet_tick_states", ("state",), "Accounts of the newest tick by the state that their round found."),
+        _gauge("fleet_tick_calls", ("venue", "outcome"), "Calls to venues that the newest tick has made."),
         _gauge("fleet_shards_left", (), "Shards of the tick before the newest that no worker took."),
         _gauge("fleet_ticks_skipped", (), "Ticks that were due since the newest one began, and were skipped."),
         _gauge("fleet_rollouts", STANDING_OF, "Rollouts that are not over: running, paused or stopped."),

@@ -25,6 +25,7 @@ from exitplan.fleet.batch.writing import (
     write_readings,
     write_troubles,
 )
+from exitplan.fleet.pausing import count_failures
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.checks import AccountState
 
@@ -89,12 +90,14 @@ class ShardBatch:
         kept = [one for known, snapshot in seen if (one := snapshot_to_keep(known, snapshot, self._kept_for))]
         readings = {store.account: _reading_of(store) for store in stores if store.has_passed_on}
         troubles, failures = _troubles_of(stores)
+        failed = [(done.account, int(done.exit_code)) for store in stores if (done := store.round) and done.is_failure]
         accounts = frozenset(entry.account for entry in entries)
         with self._transaction() as connection:
             written = write_entries(connection, entries, self._lease)
             if written is None:
                 return Written(lost=accounts)
             write_troubles(connection, troubles)
+            count_failures(connection, failed)
             write_alerts(connection, [*(alert for store in stores for alert in _alerts_of(store, written)), *failures])
             write_readings(connection, readings)
             write_snapshots(connection, kept)

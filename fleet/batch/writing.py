@@ -70,7 +70,8 @@ _TROUBLES = """
 INSERT INTO exitplan.round_troubles (account, causes, kept_since)
 SELECT account, ARRAY(SELECT jsonb_array_elements_text(causes)), kept_since
 FROM unnest(%s::text[], %s::jsonb[], %s::timestamptz[]) AS told (account, causes, kept_since)
-ON CONFLICT (account) DO UPDATE SET causes = excluded.causes, kept_since = excluded.kept_since
+ON CONFLICT (account) DO UPDATE SET causes = excluded.causes, kept_since = excluded.kept_since,
+    failures = CASE WHEN excluded.causes = '{}' THEN 0 ELSE round_troubles.failures END
 """
 
 _WRITE = """

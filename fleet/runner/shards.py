@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 
+from exitplan.brokers.call_log import Call, listening
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.store.postgres.database import open_database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.executor.watching.rounds import Round
 from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.fleet.batch.writing import ShardLease
 from exitplan.fleet.cycle import Unopened, run_shard
+from exitplan.fleet.figures import ShardFigures, calls_by_venue
 from exitplan.fleet.opening import registry_in
 from exitplan.fleet.place import open_fleet_account
 from exitplan.fleet.registry import FleetAccount
@@ -36,11 +39,16 @@ class Shards:
         return [account for account in self._registry.accounts_of(task.shard) if task.wants(account.id)]
 
     def perform(self, task: ShardTask, accounts: Sequence[FleetAccount], at_work: AtWork, stopped: Stopped) -> Figures:
-        """Give the accounts a round; one that cannot be opened is told as failed, and the others go on."""
+        """Give the accounts a round, but for those that pause after failing, whose incidents alone are tended.
+
+        One that cannot be opened is told as failed, and the others go on.
+        """
         opened: list[Account] = []
         unopened: list[Unopened] = []
         places: list[int] = []
         for place, account in enumerate(accounts):
+            if account.pauses_with is not None:
+                continue
             at_work(place)
             try:
                 opened.append(self._opened(account))
@@ -51,8 +59,15 @@ class Shards:
             else:
                 places.append(place)
         batch = ShardBatch(self._database, lease=ShardLease(f"shard:{task.shard}", task.fence))
-        done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped, unopened=unopened)
-        return {**done.document, "failures": [list(failure) for failure in done.failures]}
+        calls: list[Call] = []
+        with listening(calls.append):
+            done = run_shard(opened, batch, lambda number: at_work(places[number]), stopped, unopened=unopened)
+        done += ShardFigures.of_pausing([account.pauses_with for account in accounts])
+        for account in accounts:
+            if account.pauses_with is not None:
+                self._tend(account)
+        failures = [list(failure) for failure in done.failures]
+        return {**done.document, "calls": calls_by_venue(calls), "failures": failures}
 
     def close(self) -> None:
         """Let go of the database."""
@@ -62,6 +77,12 @@ class Shards:
     def _opened(self, account: FleetAccount, *, offline: bool = False) -> Account:
         store = PostgresStore(self._database, account.id)
         return open_fleet_account(self._registry, store, account, _now, offline=offline)
+
+    def _tend(self, account: FleetAccount) -> None:
+        with suppress(ExitplanError):  # what keeps it from being opened is told with its rounds
+            offline = self._opened(account, offline=True)
+            if offline.rulebook.policy.escalation:
+                tend(offline, _now())
 
     def _unopened(self, account: FleetAccount, problem: ExitplanError) -> Unopened:
         offline: Account | None = None

@@ -16,6 +16,7 @@ _CENTS = Decimal("0.01")
 _TENTH = Decimal("0.1")
 _DIGITS_OF_LITTLE = 3
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_MEGABYTE = 2**20
 
 
 def money(amount: Decimal | str | None, currency: str = "") -> str:
@@ -90,6 +91,11 @@ def blocked_text(blocked: Blocked) -> str:
         return blocked.because
     until = f", until {clock_time(blocked.until)}" if blocked.until else ""
     return reason_text(blocked.reason) + until + (f"; {separator}{why}" if separator else "")
+
+
+def data_size(size: int) -> str:
+    """Write how many bytes something takes: ``120 bytes``, ``1.5 MB``."""
+    return f"{size / _MEGABYTE:,.1f} MB" if size >= _MEGABYTE else f"{size:,} bytes"
 
 
 def counted(number: int, word: str, words: str | None = None) -> str:

@@ -14,7 +14,7 @@ from contextlib import nullcontext
 
 from tests.chaos.experiment import Experiment
 from tests.chaos.fleet.mutants import MUTANTS as FLEET_MUTANTS
-from tests.chaos.fleet.scenes import SCENES, play
+from tests.chaos.fleet.scenes import SCENES, is_caught, play
 from tests.chaos.fleet.suite import fleet_table, run_long
 from tests.chaos.group.experiment import GroupExperiment
 from tests.chaos.group.suite import run_group_safely, run_groups
@@ -81,9 +81,9 @@ def _run_fleet(options: argparse.Namespace) -> int:
         say(f"{scene}: {'; '.join(entry.text for entry in violations) or 'as it should be'}")
     survivors = []
     for name, mutant in FLEET_MUTANTS.items():
-        is_caught = bool(play(mutant.scene, name))
-        say(f"without {mutant.safety}: {'caught' if is_caught else 'SURVIVES'}")
-        survivors += [] if is_caught else [name]
+        survives = not is_caught(name)
+        say(f"without {mutant.safety}: {'SURVIVES' if survives else 'caught'}")
+        survivors += [name] if survives else []
     if tale.faults < options.kills:
         say(f"too few kills and faults within {options.seconds:.0f} s")
     return int(bool(tale.violations or any(broken.values()) or survivors or tale.faults < options.kills))

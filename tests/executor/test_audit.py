@@ -107,7 +107,7 @@ def test_who_approved_a_plan_stands_beside_it_until_it_is_pruned(on_stage: Stage
     first, second, _ = trail(scene)
     told = {"vote": "approve", "person": "ana", "at": "2026-02-18T22:01:00Z", "why": "looked"}
     assert (first["approvals"], second["approvals"]) == ([told], [])
-    prune("platform", scene.folder, NOW + timedelta(days=9), scene.clock())
+    prune(scene.store, NOW + timedelta(days=9), scene.clock())
     assert [run["run"] for run in trail(scene)] == [1, 3]
 
 

@@ -23,7 +23,7 @@ DAY = timedelta(days=1)
 
 
 def cut(scene: Scene, before: datetime, **parts: Any) -> Pruned:
-    return prune("platform", scene.folder, before, scene.clock(), **parts)
+    return prune(scene.store, before, scene.clock(), **parts)
 
 
 def runs_of(scene: Scene) -> list[int]:

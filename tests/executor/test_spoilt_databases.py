@@ -62,7 +62,7 @@ READERS: Mapping[str, Callable[[Scene], Any]] = {
     "incidents": incidents,
     "backup": lambda scene: back_up(scene.folder, scene.root / "second"),
     "restore": lambda scene: restore(scene.open(), scene.root / "copy", accept_orders=True),
-    "prune": lambda scene: prune("platform", scene.folder, NOW + timedelta(days=1), NOW + timedelta(days=2)),
+    "prune": lambda scene: prune(scene.store, NOW + timedelta(days=1), NOW + timedelta(days=2)),
     "deliveries": deliveries,
 }
 PLACES = {"restore": "copy/journal.db", "deliveries": f"data/{DELIVERIES}"}

@@ -126,8 +126,11 @@ def test_an_account_that_cannot_be_read_is_unknown_and_that_is_told_once(shard: 
     assert states(shard)[0] is AccountState.UNKNOWN
     assert not shard.gate(0).open
     assert shard.alerts(0) == ["ROUND_FAILED"]
+    asked = "SELECT failures FROM exitplan.round_troubles WHERE account = %s"
+    assert shard.ask(asked, shard.account(0).id) == [(2,)]
     shard.world.unreadable = set()
     shard.cycle()
+    assert shard.ask(asked, shard.account(0).id) == []
     shard.world.unreadable = {shard.first}
     shard.cycle()
     assert shard.alerts(0) == ["ROUND_FAILED", "ROUND_FAILED"]

@@ -52,6 +52,7 @@ WORKS = {
     "accept-balance": (f"accept-balance {CLEAN} --auto-approve", 0, ""),
     "snapshot": (f"snapshot {FULL} --out seen.json", 0, "Recorded 1 position"),
     "simulate": (f"simulate {FULL} --paths 2 --cycles 2", 0, "fleet-demo"),
+    "prune": (f"prune --older-than 1d {CLEAN}", 0, "Nothing to remove from user-00001"),
     "users": ("users add ada --role viewer --no-password --users team.json; users list --users team.json", 0, "ada"),
 }
 """What a verb does on a fleet: a line, or some, the exit code of the last, and what it says."""
@@ -60,7 +61,6 @@ REFUSES = {
     "watch": ("watch --once", "exitplan fleet tick"),
     "backup": ("backup --out copy", "a database is copied by pg_dump"),
     "restore": (f"restore copy {FULL}", "such as pg_dump"),
-    "prune": ("prune --older-than 1d", "old runs stay in it"),
     "state": (f"state export {FULL}", "exitplan status"),
 }
 """Verbs that are about files as such, and what they name instead."""

@@ -16,6 +16,8 @@ from exitplan.ruleset.version import VERSION
 from tests.fleet.database import registry_at
 from tests.fleet.runner.stand_ins import connected
 
+CALLS = {"kraken": {"NetworkError": 2, "ok": 7}, "okx": {"ok": 1}}
+
 
 def shown(collector: FleetCollector) -> dict[str, float]:
     """Return what is told, by name and labels; every name and label is one of the registry's."""
@@ -48,7 +50,9 @@ def test_every_metric_of_a_fleet_is_told_once_there_was_a_tick(url: str) -> None
         ticks.begin(place.database, 60, "")
         claim = ticks.take(place.database, "w", ("",))
         assert claim is not None
-        ticks.end(place.database, "w", claim, {"accounts": 1, "states": {"CLEAN": 1}})
+        ticks.end(place.database, "w", claim, {"accounts": 1, "states": {"CLEAN": 1}, "calls": CALLS})
+        told = shown(FleetCollector(place.database))
+        assert (told["tick_calls ok kraken"], told["tick_calls NetworkError kraken"]) == (7, 2)
         ticks.begin(place.database, 120, "")
         after = shown(FleetCollector(place.database))
         assert (after["shards_left"], after["tick_shards"], after["tick_shards_done"]) == (1, 2, 0)
@@ -62,8 +66,8 @@ def test_every_metric_of_a_fleet_is_told_once_there_was_a_tick(url: str) -> None
             ticks.begin(place.database, tick, "")
         after = shown(FleetCollector(place.database))
         assert (after["ticks_skipped"], after["workers lost"], after["processes active"]) == (2, 1, 2)
-        told = {name.split()[0] for name in after} - {"exitplan_build_info"}
-        assert {f"exitplan_fleet_{name}" for name in told} == set(FLEET)
+        told_once = {name.split()[0] for name in {**told, **after}} - {"exitplan_build_info"}
+        assert {f"exitplan_fleet_{name}" for name in told_once} == set(FLEET)
 
 
 def test_a_database_that_is_away_is_told_and_nothing_else(url: str) -> None:

@@ -57,7 +57,8 @@ _OPEN = b"SELECT set_config('exitplan.account', $1, false), (SELECT writer FROM 
 class Database:
     """The connections to a database that was looked at by :func:`open_database`; to be used by one process alone.
 
-    Up to ``most`` of them are kept open while nobody uses them.
+    Up to ``most`` of them are kept open while nobody uses them. Once it was closed none is: a thread that still asks it
+    something then leaves nothing open.
     """
 
     url: str = field(repr=False)
@@ -66,6 +67,7 @@ class Database:
     _idle: list[StoreConnection] = field(default_factory=list, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _pid: int = field(default_factory=os.getpid, repr=False)
+    _is_closed: bool = field(default=False, repr=False)
 
     def __enter__(self) -> Self:
         """Use it for the time of a block."""
@@ -132,10 +134,11 @@ class Database:
         return connection
 
     def close(self) -> None:
-        """Give up the leases that are held, and close the connections that nobody uses."""
+        """Give up the leases that are held, and close the connections: those in use when they are given back."""
         if "leases" in self.__dict__:
             self.leases.close()
         with self._lock:
+            self._is_closed = True
             idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
@@ -181,7 +184,7 @@ class Database:
                 connection.rollback()
         is_fit = connection.info.transaction_status is TransactionStatus.IDLE and not connection.broken
         with self._lock:
-            if is_fit and len(self._idle) < self.most:
+            if is_fit and not self._is_closed and len(self._idle) < self.most:
                 self._idle.append(connection)
                 return
         connection.close()

@@ -29,6 +29,7 @@ from exitplan.schemas.shapes.answers.fleet import (
     fleet_dead_schema,
     fleet_import_schema,
     fleet_moves_schema,
+    fleet_prune_schema,
     fleet_status_schema,
     fleet_tick_schema,
 )
@@ -100,6 +101,7 @@ ANSWERS: Mapping[str, Callable[[], Schema]] = {
     "fleet-dead": fleet_dead_schema,
     "fleet-import": fleet_import_schema,
     "fleet-moves": fleet_moves_schema,
+    "fleet-prune": fleet_prune_schema,
     "fleet-status": fleet_status_schema,
     "fleet-tick": fleet_tick_schema,
     "fleet-plan": fleet_plan_schema,

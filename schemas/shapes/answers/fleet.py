@@ -76,6 +76,33 @@ def fleet_moves_schema() -> Schema:
     return answer("fleet-moves", "Rebalanced shards", "What rebalancing the shards came to.", properties)
 
 
+def fleet_prune_schema() -> Schema:
+    """Describe what ``exitplan fleet prune --json`` prints."""
+    properties = {
+        "dry_run": flag("Whether nothing was changed.", optional=False),
+        "before": moment("Only what ended before then is removed.", optional=False),
+        "accounts": whole("How many accounts runs were removed of."),
+        "runs": whole("How many runs were removed."),
+        "orders": whole("How many orders were removed, each attempt by itself."),
+        "bytes": whole("About how much their documents were."),
+        "alerts": whole("How many alerts were removed."),
+        "rollouts": whole("How many rollouts were removed."),
+        "in_use": whole("How many accounts were in use, and stay as they are."),
+        "problems": listed(OBJECT, "Accounts whose journals could not be pruned, each with why like an `error`."),
+    }
+    return answer("fleet-prune", "Pruned fleet", "What was removed from the database of a fleet.", properties)
+
+
+def _failing() -> Schema:
+    properties = {
+        "account": name("The account."),
+        "failures": whole("How many of its rounds have failed in a row."),
+        "cause": text("Why, without the figures in the words."),
+        "pauses_until": moment("Until when it is not tried; null if it is tried at the next tick."),
+    }
+    return record(properties, tuple(properties), extra=True)
+
+
 def fleet_status_schema() -> Schema:
     """Describe what ``exitplan fleet status --json`` prints."""
     counts: Schema = {"type": "integer", "minimum": 0}
@@ -108,6 +135,15 @@ def fleet_status_schema() -> Schema:
         "waiting": whole("How many plans wait for a person."),
         "halted": whole("How many halts are in force."),
         "incidents": whole("How many incidents are open."),
+        "failing": record(
+            {
+                "accounts": whole("How many accounts there are whose rounds fail."),
+                "pausing": whole("How many of them pause between tries now."),
+                "worst": listed(_failing(), "Those that have failed most often in a row, ten at most."),
+            },
+            ("accounts", "pausing", "worst"),
+            extra=True,
+        ),
     }
     return answer("fleet-status", "Status of a fleet", "How a fleet stands.", properties)
 

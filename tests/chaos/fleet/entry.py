@@ -31,6 +31,7 @@ from exitplan.executor.store.postgres.leases import Lease, LeaseKeeper
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet import opening
 from exitplan.fleet.batch import shard_batch, writing
+from exitplan.fleet.batch.shard_batch import ShardBatch, Written
 from exitplan.fleet.registry import FleetAccount
 from exitplan.fleet.runner import due, performing, presence, shards, shift, ticks, worker
 from exitplan.ruleset.model.snapshot import Snapshot
@@ -50,16 +51,18 @@ class Settings:
     """What goes wrong in a process.
 
     ``lost`` is the part of all requests that get lost, or their replies; ``stops`` that of the groups of orders before
-    which the whole worker stops, and ``stops_in_write`` that of the shards before whose end it does. ``takes`` and
-    ``reads`` are the seconds that the venue needs for an order and for a reading. ``skew`` is how far the clock is
-    ahead. The process that has a ``poisoned`` account in hand dies. ``in_earnest`` leases last as long as they do for
-    users. ``mutant`` is the safety that is taken out.
+    which the whole worker stops, ``stops_in_write`` that of the shards before whose end it does, and
+    ``stops_in_transaction`` that of those where it does in the middle of the transaction. ``takes`` and ``reads`` are
+    the seconds that the venue needs for an order and for a reading. ``skew`` is how far the clock is ahead. The process
+    that has a ``poisoned`` account in hand dies. ``in_earnest`` leases last as long as they do for users. ``mutant`` is
+    the safety that is taken out.
     """
 
     root: str
     lost: float = 0.0
     stops: float = 0.0
     stops_in_write: float = 0.0
+    stops_in_transaction: float = 0.0
     takes: float = 0.03
     reads: float = 0.004
     skew: float = 0.0
@@ -187,6 +190,7 @@ class Trouble:
         """Note who takes a shard or an account, and who writes what a shard came to."""
         trouble, witness = self, self.witness
         lease, take, write = LeaseKeeper.take, ticks.take, writing.write_entries
+        write_all = ShardBatch.write
 
         def leased(keeper: LeaseKeeper, names: Sequence[str], *more: Any, **named: Any) -> Lease:
             lent = lease(keeper, names, *more, **named)
@@ -203,15 +207,22 @@ class Trouble:
 
         def written(connection: Any, entries: Sequence[Any], lease: Any = None) -> Any:
             if lease is not None:
-                trouble.maybe_stop(trouble.settings.stops_in_write, "write")
+                trouble.maybe_stop(trouble.settings.stops_in_transaction, "transaction")
             before = time.time()
             done = write(connection, entries, lease)
-            if lease is not None and done:
-                witness.note("wrote", shard=lease.name, fence=lease.fence, began=before, accounts=len(done))
+            if lease is not None:
+                what = "wrote" if done else "refused"
+                witness.note(what, shard=lease.name, fence=lease.fence, began=before, accounts=len(done or ()))
             return done
+
+        def all_written(batch: ShardBatch) -> Written:
+            # Not in the transaction, which the server would end before a zombie wakes on a machine that is busy.
+            trouble.maybe_stop(trouble.settings.stops_in_write, "write")
+            return write_all(batch)
 
         patch.setattr(LeaseKeeper, "take", leased)
         patch.setattr(ticks, "take", took)
+        patch.setattr(ShardBatch, "write", all_written)
         patch.setattr(shard_batch, "write_entries", written)
 
     def place(self, broker: PaperBroker, request: OrderRequest, act: Callable[[], Outcome]) -> Outcome:
@@ -264,9 +275,9 @@ class _Skewed:
 class PoisonedShards(shards.Shards):
     """The fleet's own shards; whoever takes the poisoned account in hand dies of it."""
 
-    def __init__(self, means: performing.Means, poisoned: str) -> None:
+    def __init__(self, means: performing.Means, settings: Settings) -> None:
         super().__init__(means)
-        self._poisoned = poisoned
+        self._poisoned, self._witness = settings.poisoned, Witness(Path(settings.root))
 
     def perform(
         self,
@@ -275,9 +286,14 @@ class PoisonedShards(shards.Shards):
         at_work: performing.AtWork,
         stopped: performing.Stopped,
     ) -> Mapping[str, Any]:
+        for account in accounts:
+            if account.pauses_with is not None:
+                self._witness.note("paused", account=account.id)
+
         def taken_in_hand(place: int) -> None:
             at_work(place)
             if accounts[place].id == self._poisoned:
+                self._witness.note("died", account=self._poisoned)
                 os.kill(os.getpid(), signal.SIGSEGV)
 
         return super().perform(task, accounts, taken_in_hand, stopped)
@@ -305,7 +321,7 @@ def _installed() -> Settings:
 
 def make_performer(means: performing.Means) -> shards.Shards:
     """Make the performer of a child, which is as broken as its worker."""
-    return PoisonedShards(means, _installed().poisoned)
+    return PoisonedShards(means, _installed())
 
 
 def main() -> None:

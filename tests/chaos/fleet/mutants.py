@@ -18,10 +18,11 @@ from exitplan.fleet.runner.board import Board
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """A safety that is taken out, and the scene in which that must show."""
+    """A safety that is taken out, the scene in which that must show, and the words of what shows then."""
 
     safety: str
     scene: str
+    shows: str
     install: Callable[[pytest.MonkeyPatch], None]
 
 
@@ -53,10 +54,21 @@ def _without_halts(patch: pytest.MonkeyPatch) -> None:
 
 
 MUTANTS: Mapping[str, Mutant] = {
-    "no fence": Mutant("the shard's lease, checked before its accounts are written", "zombie writes", _without_fence),
-    "no swap": Mutant("the compare-and-swap of what quiet accounts remember", "verified meanwhile", _without_swap),
-    "no index": Mutant("the index of the account in hand", "poisoned account", _without_index),
-    "no tries": Mutant("the count of those that died of an account", "poisoned account", _without_tries),
-    "no own clock": Mutant("looking at the lease right before a send", "zombie sends", _without_own_clock),
-    "no halt": Mutant("reading the halts", "halted", _without_halts),
+    "no fence": Mutant(
+        "the shard's lease, checked before its accounts are written", "zombie writes", "s too late", _without_fence
+    ),
+    "no swap": Mutant(
+        "the compare-and-swap of what quiet accounts remember",
+        "verified meanwhile",
+        "an older answer over a newer one",
+        _without_swap,
+    ),
+    "no index": Mutant("the index of the account in hand", "poisoned account", "nobody set it aside", _without_index),
+    "no tries": Mutant(
+        "the count of those that died of an account", "poisoned account", "nobody set it aside", _without_tries
+    ),
+    "no own clock": Mutant(
+        "looking at the lease right before a send", "zombie sends", "an order without a lease", _without_own_clock
+    ),
+    "no halt": Mutant("reading the halts", "halted", "an order under a halt", _without_halts),
 }

@@ -154,7 +154,7 @@ def _without_lease(fleet: Fleet) -> list[Violation]:
 
 
 def late_cycles(fleet: Fleet) -> list[Violation]:
-    """Find accounts that were not looked at in a tick nor in the one after it; people's halts keep them from it."""
+    """Find accounts that were not looked at in a tick nor in the one after it; halts and pauses keep them from it."""
     columns = "tick, extract(epoch FROM begun_at)::float8, extract(epoch FROM ended_at)::float8"
     asked = f"SELECT {columns} FROM exitplan.ticks WHERE why NOT LIKE 'skipped%%' ORDER BY begun_at, tick"  # noqa: S608
     ticks = [row for row in fleet.rows(asked) if row[2] is not None]
@@ -162,6 +162,7 @@ def late_cycles(fleet: Fleet) -> list[Violation]:
     shards_of = {tick: set(shards) for tick, shards in worked}
     shard_of = dict(fleet.rows("SELECT account, shard FROM exitplan.accounts"))
     kept = [(account, since - 1, until + 1) for account, since, until in fleet.halts] + away(fleet)
+    kept += [(note["account"], note["t"], note["t"]) for note in fleet.witness.read("paused")]
     reads: dict[str, list[float]] = defaultdict(list)
     for note in fleet.witness.read("read"):
         reads[note["account"]].append(note["t"])

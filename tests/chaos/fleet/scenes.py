@@ -9,12 +9,19 @@ from dataclasses import replace
 from random import Random
 
 from tests.chaos.fleet.entry import Settings, quiet_from_now_on
+from tests.chaos.fleet.mutants import MUTANTS
 from tests.chaos.fleet.oracle import judge
-from tests.chaos.fleet.world import Fleet, NotSettled, fleet_of, wake
+from tests.chaos.fleet.world import PATIENCE, Fleet, NotSettled, fleet_of, wake
 from tests.chaos.oracle import Violation
 
-_OVER = "SELECT count(*) FROM exitplan.ticks WHERE tick >= %s AND ended_at IS NOT NULL"
-_BEGIN = "SELECT max(tick) FROM exitplan.ticks"
+_MOST_DEATHS = 5
+"""More than an account may cost before it is set aside, with a child that is killed for another reason."""
+
+
+def is_caught(name: str) -> bool:
+    """Check whether the suite notices that a safety is taken out, by what must show then and nothing else."""
+    mutant = MUTANTS[name]
+    return any(mutant.shows in violation.text for violation in play(mutant.scene, name))
 
 
 def play(scene: str, mutant: str = "") -> list[Violation]:
@@ -22,13 +29,14 @@ def play(scene: str, mutant: str = "") -> list[Violation]:
     with fleet_of(12, size=12) as fleet:
         fleet.every = "1s"
         settings = Settings(str(fleet.root), mutant=mutant)
+        found: list[Violation] = []
         try:
             found = SCENES[scene](fleet, settings)
             quiet_from_now_on(fleet.root)
-            settle(fleet, seconds=90)
+            settle(fleet, seconds=PATIENCE)
         except NotSettled as problem:
             output = (fleet.root / "output.log").read_text(errors="replace")
-            return [Violation("lost", f"{problem}: {output[-1500:]}")]
+            return [*found, Violation("lost", f"{problem}: {output[-1500:]}")]
         return [*found, *judge(fleet)]
 
 
@@ -62,68 +70,69 @@ def grant_all(fleet: Fleet) -> None:
         fleet.grant(account, chance)
 
 
-def _noted(fleet: Fleet, what: str, seconds: float = 90) -> dict[str, object]:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        notes = fleet.witness.read(what)
-        if notes:
-            return notes[0]
+def _until(what: str, is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE
+    while not is_so():
+        if time.monotonic() > until:
+            raise NotSettled(f"waited in vain until {what}")
         time.sleep(0.02)
-    raise NotSettled(f"nobody was {what}")
+
+
+def _stopped(fleet: Fleet) -> tuple[int, int]:
+    """Wait until a worker has stopped itself, and let no other one; returns its id and that of its process."""
+    _until("a worker stops", lambda: bool(fleet.witness.read("stopping")))
+    (note, *_) = fleet.witness.read("stopping")
+    fleet.seen = len(fleet.witness.read("stopping"))
+    quiet_from_now_on(fleet.root)
+    return int(note["worker"]), int(note["pid"])
+
+
+def _woken(fleet: Fleet, pids: tuple[int, int]) -> None:
+    """Wake a worker that has stopped, and wait until it has come to the end of its shard."""
+    wake(pids)
+    ends = ("wrote", "refused")
+    _until("it ends its shard", lambda: pids[1] in {note["pid"] for note in fleet.witness.read(*ends)})
 
 
 def _zombie_sends(fleet: Fleet, settings: Settings) -> list[Violation]:
     """A worker stops between journal and venue, and wakes when another one has its accounts."""
     grant_all(fleet)
     first = fleet.hire(replace(settings, stops=1.0))
-    note = _noted(fleet, "stopping")
-    fleet.seen = len(fleet.witness.read("stopping"))
-    quiet_from_now_on(fleet.root)
+    pids = _stopped(fleet)
     fleet.hire(replace(settings, mutant=""))
-    leased = fleet.witness.read("leased")
-    waiting = {entry["account"] for entry in leased if entry["pid"] == note["pid"]}
-    until = time.monotonic() + 90
-    while waiting and time.monotonic() < until:
-        waiting -= {entry["account"] for entry in fleet.witness.read("leased") if entry["pid"] != note["pid"]}
-        time.sleep(0.02)
-    wake([int(str(note["worker"])), int(str(note["pid"]))])
+
+    def accounts(*, are_its: bool) -> set[str]:
+        return {note["account"] for note in fleet.witness.read("leased") if (note["pid"] == pids[1]) is are_its}
+
+    _until("another one has its accounts", lambda: accounts(are_its=True) <= accounts(are_its=False))
     first.settings = settings
-    time.sleep(2)
+    _woken(fleet, pids)
     return []
 
 
 def _zombie_writes(fleet: Fleet, settings: Settings) -> list[Violation]:
     """A worker stops before it writes what a shard came to, and wakes while another one works on that shard."""
     first = fleet.hire(replace(settings, stops_in_write=1.0))
-    note = _noted(fleet, "stopping")
-    fleet.seen = len(fleet.witness.read("stopping"))
-    quiet_from_now_on(fleet.root)
+    pids = _stopped(fleet)
     fleet.hire(replace(settings, mutant="", reads=0.4))
-    until = time.monotonic() + 90
-    while len(fleet.witness.read("took")) < 2 and time.monotonic() < until:
-        time.sleep(0.02)
-    wake([int(str(note["worker"])), int(str(note["pid"]))])
+    _until("another one has its shard", lambda: len(fleet.witness.read("took")) > 1)
     first.settings = settings
-    time.sleep(2)
+    _woken(fleet, pids)
     return []
 
 
 def _verified_meanwhile(fleet: Fleet, settings: Settings) -> list[Violation]:
     """A person verifies an account after a worker has read it and before that writes: what is newer stays."""
     slow = fleet.hire(replace(settings, stops_in_write=1.0))
-    note = _noted(fleet, "stopping")
-    fleet.seen = len(fleet.witness.read("stopping"))
-    quiet_from_now_on(fleet.root)
+    pids = _stopped(fleet)
     account = fleet.accounts[0]
     fleet.grant(account, Random(1))  # noqa: S311 - seeded
-    wake([int(str(note["worker"]))])  # it keeps the lease of its shard
+    wake(pids[:1])  # it keeps the lease of its shard
     fleet.ask("verify", "--account", account)
     (before,) = fleet.rows("SELECT revision FROM exitplan.state WHERE account = %s", account)
     slow.settings = settings
     fleet.rows("UPDATE exitplan.accounts SET standing = 'drained' WHERE account = %s", account)
-    wake([int(str(note["pid"]))])
-    _noted(fleet, "wrote")
-    time.sleep(0.3)
+    _woken(fleet, pids)
     (after,) = fleet.rows("SELECT revision FROM exitplan.state WHERE account = %s", account)
     fleet.rows("UPDATE exitplan.accounts SET standing = 'active' WHERE account = %s", account)
     return [] if before == after else [Violation("invalid", f"{account}: an older answer over a newer one")]
@@ -135,12 +144,15 @@ def _poisoned(fleet: Fleet, settings: Settings) -> list[Violation]:
     fleet.hire(replace(settings, poisoned=poisoned))
     grant_all(fleet)
     aside = "SELECT account FROM exitplan.accounts WHERE standing = 'dead'"
-    name = fleet.wait_for(aside)
+    _until("it is set aside", lambda: bool(fleet.rows(aside)) or len(fleet.witness.read("died")) > _MOST_DEATHS)
+    rows = fleet.rows(aside)
+    if not rows:
+        return [Violation("invalid", f"{poisoned} ended {_MOST_DEATHS} processes, and nobody set it aside")]
     since = time.time() - 30
     fleet.wait_for("SELECT count(*) > 1 FROM exitplan.ticks WHERE ended_at IS NOT NULL")
+    ((name,), *others) = fleet.rows(aside)
     found = [] if name == poisoned else [Violation("invalid", f"{name} was set aside for {poisoned}")]
-    rows = fleet.rows("SELECT account FROM exitplan.accounts WHERE standing = 'dead'")
-    found += [] if len(rows) == 1 else [Violation("invalid", f"{len(rows)} accounts were set aside")]
+    found += [Violation("invalid", f"{len(others)} others were set aside")] if others else []
     alerts = fleet.rows("SELECT document FROM exitplan.alerts WHERE account = %s", poisoned)
     if not any(b"ACCOUNT_SET_ASIDE" in bytes(document) for (document,) in alerts):
         found.append(Violation("lost", "nobody is told that an account was set aside"))

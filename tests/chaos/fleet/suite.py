@@ -61,7 +61,9 @@ def run_long(
     chance, tale = Random(seed), Tale()  # noqa: S311 - seeded
     with fleet_of(accounts) as fleet:
         began = time.monotonic()
-        settings = Settings(str(fleet.root), lost=_LOST, stops=_STOPS, stops_in_write=_STOPS)
+        settings = Settings(
+            str(fleet.root), lost=_LOST, stops=_STOPS, stops_in_write=_STOPS, stops_in_transaction=_STOPS
+        )
         for skew in SKEWS:
             fleet.hire(replace(settings, skew=skew))
         breaking = _Breaking(fleet, chance, tale, settings)
@@ -156,7 +158,7 @@ class _Breaking:
     @property
     def for_people(self) -> Settings:
         """What goes wrong with a person's command: it stops nobody, as its parent is none of the fleet."""
-        return replace(self.settings, stops=0, stops_in_write=0)
+        return replace(self.settings, stops=0, stops_in_write=0, stops_in_transaction=0)
 
     def count(self) -> int:
         """Count what went wrong until now, what processes did by themselves too."""
@@ -178,9 +180,11 @@ class _Breaking:
                 self.fleet.witness.note("revived", account=account, since=since)
 
     def free(self) -> Slot | None:
-        """Choose a worker that is neither stopped nor cut off; one is always left alone."""
+        """Choose a worker that is neither stopped nor cut off; another one that is at work is always left alone."""
         free = [slot for slot in self.fleet.slots if slot.number not in self.busy and slot.pid is not None]
-        return self.chance.choice(free) if len(free) > 1 else None
+        came = {note["pid"] for note in self.fleet.witness.read("took")}  # to start takes long on a busy machine
+        at_work = [slot for slot in free if slot.pid in came]
+        return self.chance.choice([slot for slot in free if any(other is not slot for other in at_work)] or [None])
 
     def mend(self) -> None:
         """End all that is wrong."""
@@ -192,6 +196,8 @@ class _Breaking:
             self.step_without_faults()
         self.fleet.tend()
         self.revive()
+        with suppress(psycopg.Error):
+            self.fleet.rows("UPDATE exitplan.accounts SET changed_at = now()")  # whoever has failed pauses no more
         for slot in self.fleet.slots:
             slot.settings = Settings(str(self.fleet.root), skew=slot.settings.skew)
 

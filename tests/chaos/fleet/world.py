@@ -33,7 +33,8 @@ from tools.postgres import Server, start_server
 SYMBOLS = {"ETH/USD": "3000", "SOL/USD": "150", "XRP/USD": "2"}
 WAKE = LEASE.total_seconds() + 1.5
 """Seconds after which a worker that has stopped itself is woken: its leases have ended by then."""
-PATIENCE = 90.0
+PATIENCE = 300.0
+"""Seconds: on a machine that is busy a process takes a minute to start."""
 _HERE = Path(__file__).parents[3]
 _POLICY = """\
 version: 1
@@ -116,7 +117,7 @@ class Fleet:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )  # fmt: skip
 
-    def ask(self, *words: str, settings: Settings | None = None, patience: float = 60) -> int:
+    def ask(self, *words: str, settings: Settings | None = None, patience: float = PATIENCE) -> int:
         """Run a command of a person to its end."""
         process = self.start(words, self.url, settings or Settings(str(self.root)))
         try:

@@ -11,7 +11,10 @@ from typing import Any
 
 import orjson
 import pytest
+from jsonschema import Draft7Validator
+from rich.console import Console
 
+from exitplan.cli.rendering.fleet import status_document, status_parts
 from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.fleet.account_files import account_texts
@@ -20,7 +23,9 @@ from exitplan.fleet.opening import open_fleet
 from exitplan.fleet.place import FleetPlace
 from exitplan.fleet.runner.performing import Means, ShardTask
 from exitplan.fleet.runner.shards import Shards
+from exitplan.fleet.status import fleet_status
 from exitplan.ruleset.planning.checks import AccountState
+from exitplan.schemas.shapes.answers import ANSWERS
 from tests.fleet.database import registry_at
 
 POLICY = Path(__file__).parents[3] / "policies" / "default.yaml"
@@ -82,3 +87,51 @@ def test_incidents_of_an_account_that_cannot_be_opened_are_tended(postgres_url: 
     cycle(postgres_url, fleet, "keyless")
     assert [one.kind for one in incidents_in(store)] == ["not_clean"]
     assert sorted(alerts(fleet, "keyless")) == ["ESCALATION", "ROUND_FAILED"]
+
+
+def count_failures_of(fleet: FleetPlace, failures: int, *, minutes_ago: float) -> None:
+    with fleet.database.connection() as connection:
+        connection.execute(
+            "UPDATE exitplan.round_troubles SET failures = %s, failed_at = now() - make_interval(secs => %s)",
+            (failures, minutes_ago * 60),
+        )
+        connection.execute("UPDATE exitplan.accounts SET changed_at = now() - interval '1 day'")
+
+
+@pytest.mark.parametrize(
+    ("failures", "minutes_ago", "is_tried"),
+    [(2, 0, True), (3, 0.9, False), (3, 1.1, True), (5, 3.9, False), (5, 4.1, True), (500, 14, False), (500, 16, True)],
+)
+def test_an_account_that_fails_again_and_again_is_tried_less_and_less_often_up_to_a_limit(
+    postgres_url: str, fleet: FleetPlace, failures: int, minutes_ago: float, is_tried: bool
+) -> None:
+    assert cycle(postgres_url, fleet, "keyless")["kinds"] == {"failed": 1}
+    count_failures_of(fleet, failures, minutes_ago=minutes_ago)
+    figures = cycle(postgres_url, fleet, "keyless")
+    assert figures["kinds"] == ({"failed": 1} if is_tried else {"paused": 1})
+    assert (figures["accounts"], figures["exit_code"]) == (1, 3)  # it is wrong, whether it is tried or not
+
+
+def test_failures_in_a_row_are_counted_and_shown(postgres_url: str, fleet: FleetPlace) -> None:
+    for _ in range(3):
+        cycle(postgres_url, fleet, "keyless")
+    failing = fleet_status(fleet.registry).failing
+    assert (failing.count, [(one.account, one.failures) for one in failing.worst]) == (1, [("keyless", 3)])
+    count_failures_of(fleet, 4, minutes_ago=0)
+    status = fleet_status(fleet.registry)
+    assert (status.failing.pausing, status.failing.worst[0].pauses_until is not None) == (1, True)
+    Draft7Validator(ANSWERS["fleet-status"]()).validate({"format_version": 1, **status_document(status)})
+    shown = Console(width=120, record=True)
+    shown.print(*filter(None, status_parts(status)))
+    assert "1; 1 of them pauses between tries" in shown.export_text()
+
+
+def test_incidents_of_an_account_that_pauses_are_tended(postgres_url: str, fleet: FleetPlace) -> None:
+    store = PostgresStore(fleet.database, "keyless")
+    store.change_state(lambda state: replace(state, account_state=AccountState.UNKNOWN), datetime.now(UTC))
+    cycle(postgres_url, fleet, "keyless")
+    count_failures_of(fleet, 9, minutes_ago=0)
+    with fleet.database.connection() as connection:
+        connection.execute("UPDATE exitplan.troubles SET first_seen = '2026-01-01T00:00:00Z'")
+    assert cycle(postgres_url, fleet, "keyless")["kinds"] == {"paused": 1}
+    assert [one.kind for one in incidents_in(store)] == ["not_clean"]

@@ -273,6 +273,14 @@ def test_a_database_is_used_by_the_process_that_opened_it(ground: Ground, opened
         pass
 
 
+def test_a_connection_that_is_given_back_after_the_end_is_closed(ground: Ground, opened: Opened) -> None:
+    database = opened(ground.url)
+    with database.session("desk") as connection:
+        database.close()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+    assert connection.closed
+
+
 def test_statements_are_prepared_once(ground: Ground, opened: Opened) -> None:
     ground.set_up()
     database = opened(ground.url)

@@ -24,7 +24,7 @@ from tests.executor.test_spoilt_databases import ANYWHERE, FAILED, READERS
 from tests.postgres.fixtures import empty
 from tests.spoiling import fuzzed
 
-_OF_FILES = frozenset({"backup", "restore", "prune", "deliveries"})
+_OF_FILES = frozenset({"backup", "restore", "deliveries"})
 _TABLES = (
     "SELECT table_name, string_agg(quote_ident(column_name), ',' ORDER BY ordinal_position) FROM"
     " information_schema.columns WHERE table_schema = 'exitplan' AND column_name <> 'account' AND table_name IN"

@@ -1,0 +1,163 @@
+"""A worker that was held up wakes when another one has its accounts: nothing it still says or sends counts.
+
+Each safety that sees to that is played against its own worst moment, with it and without.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from typing import Any
+
+import pytest
+
+from exitplan.executor.store.journal import Journal
+from exitplan.executor.store.postgres import leases
+from exitplan.executor.store.postgres.connection import LEASE_SECONDS, Queued, StoreConnection
+from exitplan.executor.store.postgres.database import Database, open_database
+from exitplan.executor.store.postgres.postgres_store import PostgresStore
+from exitplan.executor.verify import verify_account
+from exitplan.fleet.batch.shard_batch import ShardBatch
+from exitplan.fleet.batch.writing import ShardLease
+from exitplan.fleet.cycle import run_shard
+from exitplan.ruleset.errors import FileIsInvalid
+from tests.chaos.fleet.mutants import MUTANTS
+from tests.fleet.shards import Shard, ToldWorld, fleet_database
+
+_first = itertools.count(7, 70)
+_PUT_LEASE = (
+    "INSERT INTO exitplan.leases AS l VALUES (%s, 'another', '', '', 0, '', 1, now(), now() + interval '1 minute')"
+    " ON CONFLICT (name) DO UPDATE SET token = 'another', fence = l.fence + 1, until = excluded.until RETURNING fence"
+)
+
+
+@pytest.fixture(scope="module")
+def database(new_database: Callable[[], str]) -> Iterator[Database]:
+    database = fleet_database(new_database())
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def shard(database: Database) -> Shard:
+    """Three accounts that no other test has."""
+    return Shard(database, ToldWorld(), first=next(_first))
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Take a safety out; none where none is named."""
+    return lambda safety: MUTANTS[safety].install(monkeypatch) if safety else None
+
+
+def taken(shard: Shard, name: str) -> int:
+    """Have another worker take a lease, and return its number."""
+    return int(shard.ask(_PUT_LEASE, name)[0][0])
+
+
+@pytest.mark.parametrize(("safety", "remembered"), [("", 0), ("no fence", 3)])
+def test_of_a_shard_that_another_has_taken_meanwhile_nothing_is_kept(
+    shard: Shard, without: Callable[[str], None], safety: str, remembered: int
+) -> None:
+    name = f"shard:{shard.first}"
+    lease = ShardLease(name, taken(shard, name))
+
+    def take_it_away(place: int) -> None:
+        if place == 2:
+            taken(shard, name)
+
+    without(safety)
+    figures = run_shard(shard.accounts, ShardBatch(shard.database, lease=lease), take_it_away, lambda: False)
+    assert (figures.remembered, figures.lost) == (remembered, 3 - remembered)
+
+
+@pytest.mark.parametrize(("safety", "lost"), [("", 1), ("no swap", 0)])
+def test_over_what_was_verified_meanwhile_no_older_answer_is_written(
+    shard: Shard, without: Callable[[str], None], safety: str, lost: int
+) -> None:
+    shard.cycle()
+
+    def verify(place: int) -> None:
+        if place == 2:
+            verify_account(shard.account(0))
+
+    without(safety)
+    figures = run_shard(shard.accounts, ShardBatch(shard.database), verify, lambda: False)
+    assert (figures.lost, figures.remembered) == (lost, 3 - lost)
+
+
+@pytest.mark.parametrize(("safety", "sent"), [("", 0), ("no own clock", 1)])
+def test_an_order_in_the_journal_is_not_sent_once_its_lease_has_ended(
+    shard: Shard, without: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, safety: str, sent: int
+) -> None:
+    """Held up between the commit and the send, so that no question to the database would tell."""
+    clock, begin = leases._clock, Journal.begin_sending
+    shard.world.selling = {shard.first}
+
+    def held_up(journal: Journal, *asked: Any) -> Any:
+        begun = begin(journal, *asked)
+        taken(shard, f"account:{shard.account(0).id}")
+        monkeypatch.setattr(leases, "_clock", lambda: clock() + LEASE_SECONDS)
+        return begun
+
+    monkeypatch.setattr(Journal, "begin_sending", held_up)
+    without(safety)
+    shard.cycle()
+    assert shard.world.orders == sent
+    asked = "SELECT status FROM exitplan.intents WHERE account = %s"
+    assert (("sending",) in shard.ask(asked, shard.account(0).id)) is (sent == 0)  # whoever comes next looks it up
+
+
+@pytest.mark.parametrize(("safety", "sent"), [("", 0), ("no halt", 1)])
+def test_a_halt_is_seen_before_anything_is_sent(
+    shard: Shard, without: Callable[[str], None], safety: str, sent: int
+) -> None:
+    shard.world.selling = {shard.first + 1}
+
+    def halt(place: int) -> None:
+        if place == 1:
+            shard.account(1).store.halt("at once", shard.world.now())
+
+    without(safety)
+    assert run_shard(shard.accounts, ShardBatch(shard.database), halt, lambda: False).orders == sent
+
+
+def test_what_a_zombie_commits_is_there_before_whoever_comes_next_reads(
+    shard: Shard, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held up after the lease was looked at and before the commit: the next one waits, and then the zombie is out."""
+    account, now = shard.account(0).id, shard.world.now()
+    zombie, held_up, may_go_on = PostgresStore(database, account), Event(), Event()
+    queue, clock, is_last = StoreConnection.queue, leases._clock, Event()
+
+    def queued(connection: StoreConnection, sql: bytes, *given: Any) -> Queued:
+        if sql == b"COMMIT" and is_last.is_set() and not held_up.is_set():
+            held_up.set()
+            assert may_go_on.wait(10)
+        return queue(connection, sql, *given)
+
+    def write_late() -> None:
+        with zombie.lease(now), zombie.open_journal() as journal:
+            journal.put_state({"unwind_progress": {}})
+            is_last.set()
+            journal.put_state({"unwind_progress": {}, "failed_exits": {"AAA/USD": 1}})
+            zombie.ensure_leased(journal)  # as before a send
+
+    with open_database(database.url) as other, ThreadPoolExecutor(2) as threads:
+        next_one = PostgresStore(other, account)
+        monkeypatch.setattr(StoreConnection, "queue", queued)
+        late = threads.submit(write_late)
+        assert held_up.wait(10)
+        next_one.break_lease()
+        monkeypatch.setattr(leases, "_clock", lambda: clock() + LEASE_SECONDS)
+        with next_one.lease(now), next_one.open_journal() as journal:
+            claimed = threads.submit(journal.claim)
+            while not shard.ask("SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"):
+                assert not claimed.done()
+            may_go_on.set()
+            claimed.result(10)
+            assert next_one.load_state(journal).failed_exits == {"AAA/USD": 1}
+        with pytest.raises(FileIsInvalid, match=r"has ended while this process was held up|taken over by another run"):
+            late.result(10)
