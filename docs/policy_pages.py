@@ -21,7 +21,6 @@ from exitplan.workbench.graph import graph_of_exits
 from exitplan.workbench.simulation.standing import Standing
 
 _RULE_BLOCKS = ("classification", "orders", "exits")
-_INVARIANTS = ("never", "always")
 _ABOUT_PICTURE = (
     "Each bar is what the account holds before a cycle, the last one what it holds in the end: cash, and positions by "
     "their category. A derivative counts with its notional value. Below each are the number of positions and how the "

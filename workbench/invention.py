@@ -31,7 +31,6 @@ _ENOUGH = Context(prec=60, rounding=ROUND_FLOOR)
 _HALF = Decimal(1) / (2 * MICRO)
 _LONG_AGO = timedelta(days=400)
 _ORDINARY_NAMES = ("COIN", "TOKEN", "SAMPLE")
-_PRICED = frozenset({"value_usd", "account_pct", "price_basis", "pnl_pct"})
 
 FactsWanted = Mapping[str, FactValue | None]
 """Facts by name, numbers in millionths; None asks for one to be absent, a name that is left out for an ordinary one."""

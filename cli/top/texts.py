@@ -56,7 +56,7 @@ def ago(moment: datetime | None, now: datetime) -> str:
 def _held(row: AccountRow) -> str:
     if row.positions is None:
         return "?"
-    return f"{row.positions} of {row.cap}" if row.cap is not None else f"{row.positions}"
+    return f"{row.positions}, cap {row.counted} of {row.cap}" if row.cap is not None else f"{row.positions}"
 
 
 def _about(row: AccountRow) -> str:

@@ -33,8 +33,8 @@ _FEATURES = {name: feature.meaning for name, feature in FEATURES.items()}
 _MEAN = "As if it were at its mean: it adds nothing."
 _ABSENT = {"mean": _MEAN, "unknown": "The score is not known either."}
 _MOST_DAYS = 365
-_LARGEST, _LEAST_SD = Decimal(1_000_000), Decimal("1e-9")
-"""No figure of a model that was fitted to standardised features comes near these."""
+_LARGEST, _LEAST_SD = Decimal(10**12), Decimal("1e-9")
+"""No training comes near these: a gain of 10^14 % would be the mean of all rows."""
 
 
 @dataclass(frozen=True, slots=True)

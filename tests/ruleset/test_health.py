@@ -229,10 +229,10 @@ def test_a_model_of_volumes_has_them_read() -> None:
 @pytest.mark.parametrize(
     ("part", "figures", "place", "words"),
     [
-        ("", {"intercept": "1000001"}, ("intercept",), "a number from -1000000 to 1000000 is expected"),
+        ("", {"intercept": "1000000000001"}, ("intercept",), "a number from -1000000000000 to 1000000000000 is"),
         ("", {"intercept": "9" * 300}, ("intercept",), "found one of 300 characters"),
-        ("weights", {"coefficient": "-1000001"}, ("weights", 0, "coefficient"), "a number from -1000000"),
-        ("weights", {"mean": "1000001"}, ("weights", 0, "mean"), "a number from -1000000"),
+        ("weights", {"coefficient": "-1000000000001"}, ("weights", 0, "coefficient"), "a number from -1000000000000"),
+        ("weights", {"mean": "1000000000001"}, ("weights", 0, "mean"), "a number from -1000000000000"),
         ("weights", {"sd": "0"}, ("weights", 0, "sd"), "a number above 0 is expected, found 0"),
         ("weights", {"sd": "-1"}, ("weights", 0, "sd"), "a number above 0 is expected, found -1"),
         ("weights", {"sd": f"0.{'0' * 300}1"}, ("weights", 0, "sd"), f"above 0 is expected, found 0.{'0' * 18}"),

@@ -61,7 +61,8 @@ class AccountRow:
     """What the list says of one account; amounts are in its quote, None where not known.
 
     ``request`` is the plan that waits, ``missing`` how many people have still to approve it. ``problem`` is why the
-    account cannot be read. ``incidents`` are those that nobody has taken, ``taken`` the others.
+    account cannot be read. ``counted`` are the positions that the cap counts. ``incidents`` are those that nobody has
+    taken, ``taken`` the others.
     """
 
     id: str
@@ -73,6 +74,7 @@ class AccountRow:
     state: AccountState | None = None
     equity: Decimal | None = None
     positions: int | None = None
+    counted: int | None = None
     cap: int | None = None
     unwinds: int = 0
     escalated: int = 0
@@ -197,6 +199,7 @@ def row_of(file: AccountFile, state: State, reading: LastReading | None) -> Acco
         state=state.account_state,
         equity=None if reading is None else reading.equity,
         positions=None if reading is None else len(reading.positions),
+        counted=None if reading is None else reading.counted,
         cap=None if reading is None else reading.cap,
         unwinds=len(state.unwinds),
         escalated=len(state.escalated),

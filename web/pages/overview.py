@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -194,8 +194,3 @@ def _look_at(path: Path) -> Hashable:
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
-
-
-def rows_by_id(seen: Seen) -> Mapping[str, AccountRow]:
-    """Return the rows by the id of their account."""
-    return {row.id: row for row in seen.rows}

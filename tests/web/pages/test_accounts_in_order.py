@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from exitplan.executor.verify import verify_account
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.web.pages.accounts import PER_PAGE, AccountRow, Attention, account_page, sort_rows
 from exitplan.web.pages.overview import Overview, Seen
@@ -52,6 +53,12 @@ def test_a_page_beyond_the_last_is_the_last() -> None:
     many = [replace(ROW, id=f"a{number}") for number in range(PER_PAGE + 1)]
     page = account_page(many, number=99)
     assert (page.number, page.pages, len(page.rows)) == (2, 2, 1)
+
+
+def test_the_cap_is_shown_with_what_it_counts_and_not_with_all_that_is_held(desk: Desk) -> None:
+    verify_account(desk.account())
+    page = " ".join(desk.browser("vera").get("/").text.split())
+    assert "<span>20 <small>cap 12 of 8</small></span>" in page
 
 
 def test_ten_thousand_accounts_are_shown_in_a_tenth_of_a_second(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
