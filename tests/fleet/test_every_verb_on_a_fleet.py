@@ -58,6 +58,7 @@ WORKS = {
 
 REFUSES = {
     "watch": ("watch --once", "exitplan fleet tick"),
+    "groups": ("groups", "accounts in files"),
     "backup": ("backup --out copy", "a database is copied by pg_dump"),
     "restore": (f"restore copy {FULL}", "such as pg_dump"),
     "prune": ("prune --older-than 1d", "old runs stay in it"),
