@@ -26,7 +26,7 @@ app = verb_app()
 
 @app.command()
 def command(as_json: JsonOption = False, data: DataOption = DEFAULT_DATA) -> None:
-    """List the groups of accounts: who is in them, and what was cut off.
+    """List groups of accounts, and which plan was cut off.
 
     A group has its policy in policies/groups/NAME.yaml, and its accounts name it with `group: NAME`. `exitplan plan
     --group NAME` plans them together, `exitplan apply --group NAME` carries that out. No venue is asked.
