@@ -65,9 +65,14 @@ def plan_of_group(name: str, data: DataPlace, *, jobs: int, as_json: bool) -> Gr
 
 def open_group_at(name: str, data: DataPlace) -> Group:
     """Open a group of the project; raises UsageError where accounts are in no files."""
-    if not isinstance(data, FilePlace):
-        raise UsageError("--group is for accounts in files", hint="leave out --data, or name a folder")
+    ensure_files(data)
     return open_group(name, project_root())
+
+
+def ensure_files(data: DataPlace) -> None:
+    """Raise UsageError where accounts are in no files: those of a fleet have no groups."""
+    if not isinstance(data, FilePlace):
+        raise UsageError(f"groups are of accounts in files, not of {data}", hint="leave out --data, or name a folder")
 
 
 def _unplanned(name: str, failed: list[tuple[str, ExitplanError]]) -> ExitplanError:

@@ -71,6 +71,7 @@ VERBS = {
         Verb("history", _LOOK, "List past runs: when, which plan, and with what result."),
         Verb("report", _LOOK, "Report what was closed, and what it cost."),
         Verb("lots", _LOOK, "Report what exits realised, lot by lot."),
+        Verb("groups", _LOOK, "List groups of accounts, and which plan was cut off."),
         Verb("policies", _LOOK, "List, show and test the shipped policies; show an account's."),
         Verb("graph", _LOOK, "Draw which policy extends which, as Mermaid or DOT."),
         Verb("doctor", _KEEP, "Check the engine, the files of accounts, and their venues."),

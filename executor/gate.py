@@ -95,7 +95,7 @@ def _standstill(store: AccountStore, identity: Identity | None) -> str | None:
     if waiting:
         return f"the outcome of {waiting} of its orders is not known yet"
     if group is not None:
-        return group.text
+        return f"{group.text}; {group.hint}"
     return f"the plan {open_plans[0]} was not applied to its end" if open_plans else None
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from exitplan.executor.groups.course import Progress
 from exitplan.executor.groups.saga import Saga
+from tests.chaos.group import world
 from tests.chaos.group.experiment import GroupExperiment, run_group
 from tests.executor.groups.group_scene import CASH, HEDGE
 
@@ -26,6 +27,12 @@ def test_whatever_goes_wrong_at_one_of_two_venues_legs_are_within_the_bound_or_t
     report = run_group(experiment)
     assert (experiment.written(), report.violations) == (experiment.written(), [])
     assert report.kills == len(experiment.at)
+
+
+def test_it_goes_on_at_other_venues_that_check_first_orders_in_their_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "VENUES", {CASH: "coinbase", HEDGE: "bybit"})
+    report = run_group(GroupExperiment("killed at every point", CASH, 3, (150,)))
+    assert (report.kills, report.violations) == (1, [])
 
 
 def test_without_taking_turns_the_venues_own_fills_show_legs_too_far_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from jsonschema import Draft7Validator
 
 from exitplan.schemas.shapes.answers import ANSWERS
 from tests.cli.conftest import xp
-from tests.cli.group_desk import GROUP, change_account, make_desk
+from tests.cli.group_desk import GROUP, change_account, die_after, make_desk
 from tests.executor.groups.group_scene import CASH, HEDGE
 
 FILE = Path("policies/groups/desk.yaml")
@@ -162,3 +162,38 @@ def test_plans_of_two_groups_are_not_compared(desk: Path) -> None:
     assert xp("plan", "--group", "other", "--out", "b.json").code == 0
     code, told = said("diff", old, "b.json")
     assert (code, "the plans are of desk and of other" in told) == (64, True)
+
+
+# --- groups -----------------------------------------------------------------------------------------------------------
+
+
+def test_groups_are_listed_with_their_accounts(desk: Path) -> None:
+    code, told = said("groups")
+    assert code == 0
+    assert all(word in told for word in ("desk", "close_together", "at most 250.00 USD", "60 s", "cash, hedge"))
+    (group,) = xp("groups", "--json").json["groups"]
+    assert (group["accounts"], group["open_plan"]) == ([CASH, HEDGE], None)
+
+
+def test_a_plan_that_was_cut_off_is_listed_with_what_ends_it(desk: Path) -> None:
+    die_after(3, "--group", "desk", "--auto-approve")
+    code, told = said("groups")
+    assert (code, "exitplan apply --group desk" in told) == (0, True)
+    document = xp("groups", "--json").json
+    assert not list(Draft7Validator(ANSWERS["groups"]()).iter_errors(document))
+    assert document["groups"][0]["open_plan"] in " ".join(told.split())
+    gate = xp("gate", "--account", CASH)
+    assert "exitplan apply --group desk" in " ".join((gate.out + gate.err).split())
+
+
+def test_a_broken_group_does_not_hide_the_others(desk: Path) -> None:
+    Path("policies/groups/other.yaml").write_text(yaml.safe_dump({**GROUP, "name": "other"}))
+    ran = xp("groups")
+    assert (ran.code, "desk" in ran.out, "no account file names it" in ran.err) == (65, True, True)
+
+
+def test_where_there_is_no_group_it_is_said_how_to_make_one(nothing: Path) -> None:
+    assert nothing.exists()
+    code, told = said("groups")
+    assert (code, "policies/groups/NAME.yaml" in told) == (0, True)
+    assert xp("groups", "--json").json["groups"] == []

@@ -59,6 +59,7 @@ WORKS = {
 
 REFUSES = {
     "watch": ("watch --once", "exitplan fleet tick"),
+    "groups": ("groups", "accounts in files"),
     "backup": ("backup --out copy", "a database is copied by pg_dump"),
     "restore": (f"restore copy {FULL}", "such as pg_dump"),
     "state": (f"state export {FULL}", "exitplan status"),

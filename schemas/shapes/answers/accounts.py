@@ -45,6 +45,24 @@ def status_schema() -> Schema:
     return answer("status", "Status", "What exitplan remembers of an account.", properties, optional)
 
 
+def groups_schema() -> Schema:
+    """Describe what ``exitplan groups --json`` prints."""
+    bound = record({"value": amount("In the group's quote."), "seconds": whole("For how long.")}, ("value", "seconds"))
+    group = record(
+        {
+            "group": name("The group."),
+            "file": text("Its policy."),
+            "quote": text("The currency that it counts in."),
+            "hedged": one_of({"close_together": "", "keep": "", "alone": ""}, "What becomes of hedged pairs."),
+            "max_leg_imbalance": bound,
+            "accounts": listed(text(), "Its accounts."),
+            "open_plan": text("The plan that was not carried out to its end; null if there is none.", optional=True),
+        },
+        ("group", "file", "quote", "hedged", "max_leg_imbalance", "accounts", "open_plan"),
+    )
+    return answer("groups", "Groups", "The groups of accounts.", {"groups": listed(group, "Those that can be read.")})
+
+
 def gate_schema() -> Schema:
     """Describe what ``exitplan gate --json`` prints of one account."""
     properties = {
