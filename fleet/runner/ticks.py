@@ -35,6 +35,7 @@ class Pool(Protocol):
         ...
 
 
+_SKIPPED = "skipped: "
 _BEGUN_ONCE = "SELECT pg_advisory_xact_lock(hashtext('exitplan.ticks'))"
 _UNDER_WAY = """
 SELECT t.tick, count(*), count(*) FILTER (WHERE l.until > now() OR EXISTS (
@@ -113,7 +114,7 @@ class Begun:
     def why(self) -> str:
         """Say in a sentence why it is skipped, or what of the one before was left; empty where all is well."""
         if self.running is not None:
-            return f"skipped: tick {self.running} still runs, {left_of(self.left)}"
+            return f"{_SKIPPED}tick {self.running} still runs, {left_of(self.left)}"
         shards = "1 shard" if self.missed == 1 else f"{self.missed:,} shards"
         return f"{shards} of the tick before had no worker" if self.missed else ""
 
@@ -274,6 +275,14 @@ def is_begun(pool: Pool, tick: int) -> bool:
     """Check whether somebody has begun a tick, or skipped it."""
     with pool.connection() as connection:
         return connection.execute("SELECT FROM exitplan.ticks WHERE tick = %s", (tick,)).fetchone() is not None
+
+
+def why_skipped(pool: Pool, tick: int) -> str:
+    """Return why a tick was skipped; empty where it was not."""
+    with pool.connection() as connection:
+        row = connection.execute("SELECT why FROM exitplan.ticks WHERE tick = %s", (tick,)).fetchone()
+    why = "" if row is None else str(row[0] or "")
+    return why.removeprefix(_SKIPPED) if why.startswith(_SKIPPED) else ""
 
 
 def _skip(connection: Connection[Any], skipped: Begun) -> Begun:

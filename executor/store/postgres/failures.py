@@ -13,11 +13,9 @@ from exitplan.executor.store.port import StoreBroken, StoreError, StoreUnusable
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 
 _NOT_SET_UP = (errors.UndefinedTable, errors.InvalidSchemaName, errors.UndefinedFunction, errors.UndefinedColumn)
-_UNUSABLE = (
-    psycopg.OperationalError, psycopg.InterfaceError, errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction,
-    errors.InvalidTransactionState, errors.InFailedSqlTransaction, *_NOT_SET_UP,
-)  # fmt: skip
-"""What says nothing of the data itself."""
+_UNUSABLE = (psycopg.OperationalError, psycopg.InterfaceError, errors.InsufficientPrivilege, *_NOT_SET_UP)
+_OF_TRANSACTIONS = "25"
+"""The class of what is wrong with a transaction: it is read-only, has failed, or was idle for so long that it ended."""
 
 SET_UP = "set it up, or bring it to this version, with: exitplan fleet init --data URL"
 _HINTS = (
@@ -34,8 +32,9 @@ _QUESTION = " Is the server running on that host and accepting TCP/IP connection
 
 
 def as_store_error(error: Exception) -> StoreError:
-    """Return what failed in Postgres in the words of the port."""
-    is_unusable = isinstance(error, _UNUSABLE) and not isinstance(error, errors.DataCorrupted | errors.IndexCorrupted)
+    """Return what failed in Postgres in the words of the port: unusable is what says nothing of the data itself."""
+    state = error.sqlstate if isinstance(error, psycopg.Error) else None
+    is_unusable = isinstance(error, _UNUSABLE) or (state or "").startswith(_OF_TRANSACTIONS)
     return StoreUnusable(text_of(error)) if is_unusable else StoreBroken(text_of(error))
 
 

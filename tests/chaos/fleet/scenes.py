@@ -14,8 +14,8 @@ from tests.chaos.fleet.oracle import judge
 from tests.chaos.fleet.world import PATIENCE, Fleet, NotSettled, fleet_of, wake
 from tests.chaos.oracle import Violation
 
-_MOST_DEATHS = 5
-"""More than an account may cost before it is set aside, with a child that is killed for another reason."""
+_MOST_DEATHS = 2
+"""Processes that an account may cost before it is set aside."""
 
 
 def is_caught(name: str) -> bool:
@@ -147,7 +147,7 @@ def _poisoned(fleet: Fleet, settings: Settings) -> list[Violation]:
     _until("it is set aside", lambda: bool(fleet.rows(aside)) or len(fleet.witness.read("died")) > _MOST_DEATHS)
     rows = fleet.rows(aside)
     if not rows:
-        return [Violation("invalid", f"{poisoned} ended {_MOST_DEATHS} processes, and nobody set it aside")]
+        return [Violation("invalid", f"{poisoned} ended more than {_MOST_DEATHS} processes, and nobody set it aside")]
     since = time.time() - 30
     fleet.wait_for("SELECT count(*) > 1 FROM exitplan.ticks WHERE ended_at IS NOT NULL")
     ((name,), *others) = fleet.rows(aside)

@@ -10,9 +10,11 @@ from urllib.parse import quote
 import psycopg
 import pytest
 
+from exitplan.executor.store.port import StoreBroken, StoreUnusable
 from exitplan.executor.store.postgres import database as module
 from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.database import Database, open_database
+from exitplan.executor.store.postgres.failures import as_store_error
 from exitplan.executor.store.postgres.postgres_store import PostgresStore, stores_in
 from exitplan.executor.store.postgres.schema import UPGRADES
 from exitplan.executor.store.postgres.url import ensure_no_password, is_database_url, is_remote, place_of
@@ -271,6 +273,18 @@ def test_a_database_is_used_by_the_process_that_opened_it(ground: Ground, opened
     database._pid = os.getpid() + 1
     with pytest.raises(RuntimeError, match="by the process that uses it"), database.connection():
         pass
+
+
+@pytest.mark.parametrize(
+    ("state", "kind"),
+    [
+        *((state, StoreUnusable) for state in ("08006", "25006", "25P02", "25P03", "40001", "40P01", "42501", "42P01")),
+        *((state, StoreUnusable) for state in ("53100", "53300", "55P03", "57014", "57P01", "58030")),
+        *((state, StoreBroken) for state in ("22P02", "23505", "XX000", "XX001", "XX002")),
+    ],
+)
+def test_what_says_nothing_of_the_data_is_not_told_as_damage(state: str, kind: type[Exception]) -> None:
+    assert type(as_store_error(psycopg.errors.lookup(state)("it failed"))) is kind
 
 
 def test_a_connection_that_is_given_back_after_the_end_is_closed(ground: Ground, opened: Opened) -> None:
