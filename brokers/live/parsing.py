@@ -35,6 +35,7 @@ _SIDES: Mapping[str, Side] = {"long": "long", "1": "long", "short": "short", "2"
 _CLOSING = ("closePosition", "closeOrder", "closeOnTrigger", "is_close", "is_reduce_only")
 _BIDS, _ASKS = ("bidPx", "bid1Price", "highest_bid"), ("askPx", "ask1Price", "lowest_ask")
 """What okx, bybit and gate call the sides of the book, and leave blank where there is no order."""
+_OBJECTS = frozenset({dict})
 _DECIMAL_PLACES, _TICK_SIZE = 2, 4  # ccxt's precision modes; the third, significant digits, is no fixed step
 
 
@@ -314,7 +315,7 @@ def only_mappings(reply: object, what: str) -> list[Mapping[str, Any]]:
     # A list and dicts first: to ask for any Iterable or Mapping takes ten times as long.
     if isinstance(reply, list) or (isinstance(reply, Iterable) and not isinstance(reply, str | Mapping)):
         entries = list(reply)
-        if all(isinstance(entry, (dict, Mapping)) for entry in entries):
+        if set(map(type, entries)) <= _OBJECTS or all(isinstance(entry, Mapping) for entry in entries):
             return entries
     raise BadReply(f"the reply is no list of {what}")
 

@@ -35,6 +35,7 @@ from exitplan.brokers.live.parsing import (
     only_mappings,
 )
 from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.live.prices import TickersOnDemand
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.coinbase_orders import PRODUCTS, completed, is_for
 from exitplan.brokers.venues.conversions import told_by
@@ -199,14 +200,9 @@ class Coinbase(Dialect):
         books, products = side_by_side(
             [exchange.v3PrivateGetBrokerageBestBidAsk, partial(exchange.v3PublicGetBrokerageMarketProducts, kind)]
         )
-        tickers = _Tickers(
-            exchange,
-            {product.get("product_id"): product for product in only_mappings(products.get("products"), "products")},
-            {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")},
-        )
-        if not tickers:
-            raise BadReply("the reply holds no products")
-        return tickers
+        told = {product.get("product_id"): product for product in only_mappings(products.get("products"), "products")}
+        best = {book.get("product_id"): book for book in only_mappings(books.get("pricebooks"), "pricebooks")}
+        return TickersOnDemand(exchange, told, lambda product, market: _ticker(product, best.get(market["id"])))
 
     def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:
         """Read the rates of the account's tier, for spot; futures pay by contract, and nobody tells how much.
@@ -364,12 +360,11 @@ def _reads_futures(exchange: Exchange, market_type: MarketType) -> bool:
 
 def _holds_nothing(entry: Mapping[str, Any]) -> bool:
     """Check whether one account plainly says so, as nearly all do: there is one for each currency of the venue."""
-    free, held = entry.get("available_balance"), entry.get("hold")
-    if type(free) is not dict or type(held) is not dict:
+    try:
+        are_none = entry["available_balance"]["value"] in _NOTHING and entry["hold"]["value"] in _NOTHING
+        return are_none and entry["type"] in _TRADABLE and bool(entry["currency"])
+    except (KeyError, TypeError):
         return False
-    free, held = free.get("value"), held.get("value")
-    is_plain = type(free) is str and type(held) is str and free in _NOTHING and held in _NOTHING
-    return is_plain and entry.get("type") in _TRADABLE and bool(entry.get("currency"))
 
 
 def _balance(exchange: Exchange, entry: Mapping[str, Any]) -> VenueBalance | None:
@@ -417,33 +412,6 @@ def _futures_wallet(exchange: Exchange) -> VenueBalance:
 def _plain_amount(value: object) -> object:
     """Return an amount of money as a number: some fields hold it as an object with its currency."""
     return value.get("value") if isinstance(value, dict | Mapping) else value
-
-
-class _Tickers(Mapping[str, Ticker]):
-    """The prices of all products, each read when it is asked for: a reply tells of hundreds, few of them held.
-
-    A product that is told wrongly has a ticker that says nothing.
-    """
-
-    def __init__(self, exchange: Exchange, products: Mapping[Any, Any], books: Mapping[Any, Any]) -> None:
-        self._exchange, self._products, self._books = exchange, products, books
-        self._read: dict[str, Ticker] = {}
-
-    def __getitem__(self, symbol: str) -> Ticker:
-        if symbol not in self._read:
-            name = (self._exchange.markets.get(symbol) or {}).get("id")
-            product = self._products[name]
-            try:
-                self._read[symbol] = _ticker(product, self._books.get(name))
-            except BadReply:
-                self._read[symbol] = Ticker()
-        return self._read[symbol]
-
-    def __iter__(self) -> Iterator[str]:
-        return (str(self._exchange.safe_symbol(name)) for name in self._products)
-
-    def __len__(self) -> int:
-        return len(self._products)
 
 
 def _ticker(product: Mapping[str, Any], book: Mapping[str, Any] | None) -> Ticker:

@@ -24,14 +24,17 @@ from exitplan.brokers.live.dialect import (
 from exitplan.brokers.live.errors import ErrorTable
 from exitplan.brokers.live.parsing import (
     BadReply,
+    Ticker,
     VenueBalance,
     amount_of,
     balance_and_debt,
     balances_of,
     fee_rate_of,
     only_mappings,
+    ticker_of,
 )
 from exitplan.brokers.live.past_orders import past_orders_in
+from exitplan.brokers.live.prices import TickersOnDemand
 from exitplan.brokers.protocol import OrderReference, OrderRequest, PastOrders, RefusalReason, Refused
 from exitplan.brokers.venues.errors.kraken import ERRORS
 from exitplan.brokers.venues.kraken_orders import completed
@@ -147,6 +150,15 @@ class Kraken(Dialect):
     def read_open_orders(self, exchange: Exchange, market_type: MarketType) -> list[Order]:
         """Read resting orders; raises BadReply for one with leverage, or of a kind that is not known here."""
         return [completed(order) for order in super().read_open_orders(exchange, market_type)]
+
+    def read_tickers(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, Ticker]:  # noqa: ARG002 - spot alone
+        """Read the prices of all pairs; ccxt would read each of them, and none is read here before it is asked for."""
+        told = exchange.publicGetTicker()["result"]
+        return TickersOnDemand(
+            exchange,
+            told if isinstance(told, Mapping) else {},
+            lambda entry, market: ticker_of(exchange.parse_ticker(entry, market)),
+        )
 
     def read_fees(self, exchange: Exchange, market_type: MarketType) -> Mapping[str, str]:  # noqa: ARG002 - spot alone
         """Read what the account traded in 30 days, by which the tier of each pair goes.
