@@ -399,9 +399,12 @@ class Journal:
         state that it begins with; whatever waited for people's approval waits no more, and the approvals are used up.
         What is to stand ``beside`` it is written in that commit too.
         Raises PlanIsStale where a person has rejected the plan meanwhile.
+
+        It need not be durable, unless another journal is to rely on it: nothing is sent before the commit that says so,
+        which takes this one along, and a crash before that leaves the plan as if it had never been begun.
         """
         self._ensure_in_place()
-        with self._transaction() as db:
+        with self._transaction(is_durable=beside is not _nothing) as db:
             asked = None if is_resumed else self._ask_requests(db, plan)
             if not is_resumed:
                 self._put_plan(db, plan, now)
