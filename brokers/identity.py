@@ -32,10 +32,9 @@ class Identity:
         """Return in what the other one is another account, in words; None where nothing speaks against it."""
         if self.venue != other.venue:
             return f"it was at {self.venue} and is at {other.venue}"
-        addresses = {_canonical(one.venue, one.address) for one in (self, other) if one.address is not None}
-        if None not in {self.address, other.address} and len(addresses) > 1:
+        if _differ(self.address, other.address) and _canonical(self) != _canonical(other):
             return f"its address was {self.address} and is {other.address}"
-        if None not in {self.key, other.key} and self.key != other.key:
+        if _differ(self.key, other.key):
             return f"its API key was another one (fingerprint {self.key}, now {other.key})"
         return None
 
@@ -67,10 +66,19 @@ def _address(account: Mapping[str, Any]) -> str:
         return where
     parts = urlsplit(str(base_url))
     address = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"
-    return f"{where} {address}" if account.get("sandbox") else _canonical(str(account["venue"]), address)
+    return f"{where} {address}" if account.get("sandbox") else _spelled(str(account["venue"]), address)
 
 
-def _canonical(venue: str, address: str) -> str:
+def _differ(one: str | None, other: str | None) -> bool:
+    """Check whether both are known, and are not the same."""
+    return one is not None and other is not None and one != other
+
+
+def _canonical(identity: Identity) -> str | None:
+    return None if identity.address is None else _spelled(identity.venue, identity.address)
+
+
+def _spelled(venue: str, address: str) -> str:
     """Return ``production`` for the venue's own address, spelled out."""
     from exitplan.brokers.venues import KNOWN, dialect_of  # noqa: PLC0415 - only where a live venue is named
 

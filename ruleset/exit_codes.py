@@ -40,10 +40,10 @@ class ExitCode(IntEnum):
     @classmethod
     def worst(cls, codes: Iterable[int]) -> ExitCode:
         """Return the code that asks most of a person; DONE where there are none."""
-        severity = list(cls)
-        return min(map(cls.of, codes), key=severity.index, default=cls.DONE)
+        return min(map(cls.of, codes), key=_PLACES.__getitem__, default=cls.DONE)
 
 
+_PLACES = {code: place for place, code in enumerate(ExitCode)}
 _WORDS = {
     ExitCode.UNKNOWN: ("unknown", "What became of an order, or how an account stands, is not known."),
     ExitCode.ACTION_FAILED: ("some failed", "The venue refused an action; everything else was done."),

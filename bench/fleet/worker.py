@@ -6,6 +6,7 @@ with a line of JSON.
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import sys
@@ -60,12 +61,14 @@ def rss_mb() -> float:
 
 def main() -> None:
     """Serve until the input ends."""
+    gc.set_threshold(50_000, 20, 100)  # as a child of a worker does
     url, first, step, accounts, sells = sys.argv[1], *map(int, sys.argv[2:6])
     database, world = open_database(url), World() if sells else QuietWorld()
     shards = [
         [account_of(number, world, PostgresStore(database, name_of(number))) for number in numbers]
         for numbers in shards_of(first, step, accounts)
     ]
+    gc.freeze()  # likewise
     print(json.dumps({"rss": rss_mb()}), flush=True)
     for line in sys.stdin:
         world.cycle = int(line)

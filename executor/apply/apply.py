@@ -36,6 +36,7 @@ from exitplan.executor.plan import observe_account, read_state
 from exitplan.executor.readings import after_reading, after_run
 from exitplan.executor.signing.approval import ensure_signed
 from exitplan.executor.standing import ensure_same_account, verified
+from exitplan.executor.store.group_rows import ASK_OPEN_RUN
 from exitplan.executor.store.journal import Beside, Journal
 from exitplan.executor.store.journal_values import Intent, planned_intents
 from exitplan.executor.store.state import State, state_to_document
@@ -110,6 +111,7 @@ def apply_plan(
         account.store.trading_lease(account.identity, account.clock()),
         account.store.open_journal() as journal,
     ):
+        journal.claim(plan.plan_id, ASK_OPEN_RUN)
         ensure_not_used(journal, plan)
         ensure_not_in_group_run(account, journal)
         return Application(account, plan, journal, notify).apply(stopped, sleep)
@@ -176,9 +178,9 @@ class Application:
     last_reading: list[AccountView] = field(default_factory=list)
 
     def apply(self, stopped: Stopped, sleep: Sleep) -> ApplyResult:
-        """Settle what is open, compare, journal, run and verify."""
+        """Settle what is open, compare, journal, run and verify; the journal must have been claimed."""
         reconciler = OrderReconciler(self.account.broker, self.account.clock, sleep)
-        state, intents, is_resumed = self.settle_earlier(reconciler)
+        state, intents, is_resumed = self._settled(reconciler)
         prepared = Prepared(*self._judged(state, intents), intents, is_resumed)
         run = self.begin(prepared, reconciler, stopped)
         with telling_where_it_was_cut(run):
@@ -187,8 +189,11 @@ class Application:
 
     def settle_earlier(self, reconciler: OrderReconciler) -> tuple[State, Mapping[str, Intent], bool]:
         """Claim the journal and resolve what earlier runs left open; gives the state, the plan's intents, if begun."""
+        self.journal.claim(self.plan.plan_id)
+        return self._settled(reconciler)
+
+    def _settled(self, reconciler: OrderReconciler) -> tuple[State, Mapping[str, Intent], bool]:
         account, plan, journal = self.account, self.plan, self.journal
-        journal.claim(plan.plan_id)
         state = account.store.take_state(journal)
         ensure_same_account(account, state)
         account.store.ensure_newest_traded(account.identity, journal.mark())

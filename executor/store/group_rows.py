@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import orjson
 
-from exitplan.executor.store.journal import Beside, Journal
+from exitplan.executor.store.journal import Beside, Journal, Question
 from exitplan.executor.store.journal_values import document_of, moment_of
 from exitplan.executor.store.port import Row, Tables
 from exitplan.ruleset.model.values import time_text
@@ -27,6 +27,11 @@ While it is ``preparing`` nothing was sent anywhere. ``going`` sends legs, ``win
 """
 
 _COLUMNS = "group_plan, group_name, plan_id, leader, standing, began_at, ended_at, document"
+ASK_OPEN_RUN: Question = (
+    f"SELECT {_COLUMNS} FROM group_runs WHERE standing <> 'ended' ORDER BY began_at, group_plan",  # noqa: S608 - our own words
+    (),
+)
+"""What :func:`open_group_run` asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +77,14 @@ class GroupStep:
 
 def open_group_run(journal: Journal) -> GroupRow | None:
     """Return the group's plan that the account takes part in and that has not ended; None where there is none."""
-    return journal.read_beside(_open_row)
+    rows = journal.rows(*ASK_OPEN_RUN)
+    return _row_of(rows[0]) if rows else None
 
 
 def group_run(journal: Journal, group_plan: str) -> GroupRow | None:
     """Return a group's plan by its id, ended or not; None where the journal does not know it."""
     asked = f"SELECT {_COLUMNS} FROM group_runs WHERE group_plan = ?"  # noqa: S608 - our own words
     row = journal.read_beside(lambda db: db.execute(asked, (group_plan,)).fetchone())
-    return None if row is None else _row_of(row)
-
-
-def _open_row(db: Tables) -> GroupRow | None:
-    asked = f"SELECT {_COLUMNS} FROM group_runs WHERE standing <> 'ended' ORDER BY began_at, group_plan"  # noqa: S608 - our own words
-    row = db.execute(asked).fetchone()
     return None if row is None else _row_of(row)
 
 

@@ -41,7 +41,8 @@ from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsSta
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
 
-_Question = tuple[str, tuple[object, ...]]
+Question = tuple[str, tuple[object, ...]]
+"""A statement that changes nothing, and its values."""
 _ASK_STATUS = "SELECT ended_at FROM plans WHERE plan_id = ?"
 _ASK_OPEN = "SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id"
 _ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
@@ -77,7 +78,7 @@ class Journal:
         self._ensure_in_place = ensure_in_place
         self._writer = tables.newest_writer() if writer is None else writer
         self._has_claimed = False
-        self._asked: dict[_Question, list[Row]] = {}
+        self._asked: dict[Question, list[Row]] = {}
 
     @contextmanager
     def _transaction(self, *, is_durable: bool = True) -> Iterator[Tables]:
@@ -93,15 +94,16 @@ class Journal:
         self._writer += not self._has_claimed
         self._has_claimed = True
 
-    def claim(self, plan_id: str | None = None) -> None:
+    def claim(self, plan_id: str | None = None, *more: Question) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
 
         To be done before anything is read that is acted on: until then another one may still change it. It need not be
         durable: a crash that loses it has lost what came after it too, so nothing was sent.
 
-        What a run of the plan asks next is asked along with it: it stays true until something is written here.
+        What a run of the plan asks next is asked along with it, and so is ``more``: it stays true until something is
+        written here.
         """
-        questions: list[_Question] = [(_ASK_STATE, ()), (_ASK_OPEN, ()), (_ASK_MARK, ())]
+        questions: list[Question] = [(_ASK_STATE, ()), (_ASK_OPEN, ()), (_ASK_MARK, ()), *more]
         if plan_id is not None:
             questions.append((_ASK_STATUS, (plan_id,)))
         with self._transaction(is_durable=False) as db:
@@ -109,7 +111,7 @@ class Journal:
             answers = [one.fetchall() for one in rows]
         self._asked = dict(zip(questions, answers, strict=True))
 
-    def _rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Row]:
+    def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Row]:
         """Return the rows of a question, which may have been asked by :meth:`claim`."""
         known = self._asked.get((sql, values))
         return self._db.execute(sql, values).fetchall() if known is None else known
@@ -142,7 +144,7 @@ class Journal:
 
     def plan_status(self, plan_id: str) -> Literal["unknown", "open", "ended"]:
         """Check whether a plan was never applied, is open, or has ended."""
-        rows = self._rows(_ASK_STATUS, (plan_id,))
+        rows = self.rows(_ASK_STATUS, (plan_id,))
         if not rows:
             return "unknown"
         return "open" if rows[0][0] is None else "ended"
@@ -159,7 +161,7 @@ class Journal:
 
     def open_plan_ids(self) -> list[str]:
         """Return the ids of all plans whose run has not ended, the oldest first."""
-        return [plan_id for (plan_id,) in self._rows(_ASK_OPEN)]
+        return [plan_id for (plan_id,) in self.rows(_ASK_OPEN)]
 
     def end_plan(self, plan_id: str, now: datetime, beside: Beside = _nothing) -> None:
         """Note that a plan is used up, and in the same commit what is to stand ``beside`` it."""
@@ -398,9 +400,12 @@ class Journal:
         state that it begins with; whatever waited for people's approval waits no more, and the approvals are used up.
         What is to stand ``beside`` it is written in that commit too.
         Raises PlanIsStale where a person has rejected the plan meanwhile.
+
+        It need not be durable, unless another journal is to rely on it: nothing is sent before the commit that says so,
+        which takes this one along, and a crash before that leaves the plan as if it had never been begun.
         """
         self._ensure_in_place()
-        with self._transaction() as db:
+        with self._transaction(is_durable=beside is not _nothing) as db:
             asked = None if is_resumed else self._ask_requests(db, plan)
             if not is_resumed:
                 self._put_plan(db, plan, now)
@@ -409,11 +414,12 @@ class Journal:
                 " VALUES ((SELECT coalesce(max(run_id), 0) + 1 FROM runs), ?, ?, ?, ?, ?) RETURNING run_id",
                 (plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
             )
-            self._put_state(db, state)
+            mark = self._put_state(db, state, and_ask=_ASK_MARK)
             if asked is not None:
                 self._close_requests(db, asked, plan, now)
             number = int(_row(begun)[0])
             beside(db)
+        self._asked[_ASK_MARK, ()] = mark  # whoever notes by which journal the account is traded asks for it next
         if not is_resumed:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
         _note_step("run_begun", plan_id=plan.plan_id, run=number)
@@ -498,7 +504,7 @@ class Journal:
 
     def state(self) -> dict[str, Any] | None:
         """Return the account's state document; None before the first run."""
-        rows = self._rows(_ASK_STATE)
+        rows = self.rows(_ASK_STATE)
         if not rows:
             return None
         ((content, changes),) = rows
@@ -516,7 +522,7 @@ class Journal:
 
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
-        rows = self._rows(_ASK_MARK)
+        rows = self.rows(_ASK_MARK)
         if not rows:
             raise StoreBroken("a row of it is missing")
         ((name, revision),) = rows
@@ -535,7 +541,8 @@ class Journal:
             db.execute("UPDATE state SET exported_sha256 = ?", (sha256,))
 
     @staticmethod
-    def _put_state(db: Tables, document: Mapping[str, Any]) -> None:
+    def _put_state(db: Tables, document: Mapping[str, Any], and_ask: str | None = None) -> list[Row]:
+        """Replace the document, and return the rows of what is asked after it."""
         content = orjson.dumps(document)
         changed = db.execute(
             "UPDATE state SET document = ?,"
@@ -543,8 +550,11 @@ class Journal:
             (content,),
         )
         db.execute("DELETE FROM state_changes")
+        rows = None if and_ask is None else db.execute(and_ask)
         if not changed.rowcount:
             db.execute("INSERT INTO state (document, revision) VALUES (?, 1)", (content,))
+            rows = None if and_ask is None else db.execute(and_ask)
+        return [] if rows is None else rows.fetchall()
 
 
 def _change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:

@@ -57,6 +57,11 @@ class Metrics:
     capital_freed_usd: Decimal = ZERO
 
 
+_AS_WRITTEN = frozenset({"classified_positions", "escalated", "last_prices"})
+"""Parts of a state that are kept as they were written."""
+_METRICS = tuple(entry.name for entry in fields(Metrics))
+
+
 @dataclass(frozen=True, slots=True)
 class State:
     """The state of an account; positions are named by their key (``BTC/USD``, ``BTC/USD#short``).
@@ -100,7 +105,7 @@ class State:
 
 def state_to_document(state: State) -> dict[str, Any]:
     """Write a state in its JSON form."""
-    metrics = {entry.name: getattr(state.metrics, entry.name) for entry in fields(Metrics)}
+    metrics = {name: getattr(state.metrics, name) for name in _METRICS}
     return {
         "format_version": FORMAT_VERSION,
         "account_state": None if state.account_state is None else state.account_state.value,
@@ -112,7 +117,7 @@ def state_to_document(state: State) -> dict[str, Any]:
         "last_cleanup_run": _moment(state.last_cleanup_run),
         "last_verified_at": _moment(state.last_verified_at),
         **({"verified_policy": state.verified_policy} if state.verified_policy else {}),
-        **({"bound_to": asdict(state.bound)} if state.bound else {}),
+        **({"bound_to": _identity_document(state.bound)} if state.bound else {}),
         "cleanup_metrics": {**metrics, "capital_freed_usd": plain(state.metrics.capital_freed_usd)},
     }
 
@@ -162,6 +167,10 @@ def state_from_document(document: Mapping[str, Any]) -> State:
         pending_balance=None if pending is None else balance_from_document(pending),
         bound=None if bound is None else Identity(bound["venue"], bound.get("address"), bound.get("key")),
     )
+
+
+def _identity_document(identity: Identity) -> dict[str, Any]:
+    return {"venue": identity.venue, "address": identity.address, "key": identity.key}
 
 
 def _prices_document(prices: Mapping[str, Decimal]) -> dict[str, str]:
@@ -250,9 +259,10 @@ def state_from_file(path: Path) -> State:
     Raises FileIsInvalid for a broken one.
     """
     published = published_state(path)
-    if published is not None:
-        return understood(parse_document(published, "state", str(path)), str(path))
-    return understood(load_document(path, "state"), str(path))
+    told = load_document(path, "state") if published is None else parse_document(published, "state", str(path))
+    return understood(
+        {name: _readable(part) if name in _AS_WRITTEN else part for name, part in told.items()}, str(path)
+    )
 
 
 def understood(document: Mapping[str, Any], name: str) -> State:
@@ -310,7 +320,7 @@ def _sha256_of(path: Path) -> str:
 
 
 def _mapping(value: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever an older file holds
-    return {name: _readable(part) for name, part in value.items()} if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _readable(value: Any) -> Any:  # noqa: ANN401 - any JSON value

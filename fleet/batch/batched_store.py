@@ -64,6 +64,8 @@ class BatchedStore:
         self.round: Round | None = None
         self.has_passed_on = loaded.is_busy
         self._known: State | None = None
+        self._document: dict[str, Any] | None = None
+        self._has_marked = False
 
     @property
     def account(self) -> str:
@@ -115,8 +117,20 @@ class BatchedStore:
     def _remembered(self) -> State:
         """Return the state as it was loaded; raises FileIsInvalid where it is damaged."""
         if self._known is None:
-            self._known = _state_of(self.loaded, self.full)
+            self._known, self._document = self._read()
         return self._known
+
+    def _read(self) -> tuple[State, dict[str, Any] | None]:
+        if self.loaded.document is None:
+            return State(), None
+        try:
+            document = orjson.loads(self.loaded.document)
+            return state_from_document(document), document
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+            raise FileIsInvalid(
+                f"{self.place}: the state of {self.account} is damaged: {error}",
+                hint="restore the database from a backup",
+            ) from error
 
     # --- the journal ---
 
@@ -161,11 +175,18 @@ class BatchedStore:
 
     def load_state(self, journal: Journal) -> State:
         """Return what is remembered, of a journal of the full store."""
-        return self._passed_on().load_state(journal)
+        full = self._passed_on()
+        return self._still_known(journal) or full.load_state(journal)
 
     def take_state(self, journal: Journal) -> State:
         """Load the state of a journal of the full store, in order to change it."""
-        return self._passed_on().take_state(journal)
+        full = self._passed_on()
+        return self._still_known(journal) or full.take_state(journal)
+
+    def _still_known(self, journal: Journal) -> State | None:
+        """Return the state that was read already, where the journal has it still."""
+        is_same = self._document is not None and journal.state() == self._document
+        return self._known if is_same else None
 
     def export_state(self, journal: Journal, state: State, *, over_edits: bool = False) -> None:
         """Do what the full store does."""
@@ -242,11 +263,14 @@ class BatchedStore:
 
     def mark_gate_closed(self, reason: str, now: datetime) -> None:
         """Close the gate at once; what was collected is then not written over it."""
+        self._has_marked = True
         self.full.mark_gate_closed(reason, now)
 
     def lift_mark(self) -> None:
-        """Lift the mark at the full store."""
-        self._passed_on().lift_mark()
+        """Lift the mark at the full store, if there was one; one that came since then stays, as for quiet accounts."""
+        full = self._passed_on()
+        if self._has_marked or self.loaded.mark is not None:
+            full.lift_mark()
 
     def find_mark(self) -> str | None:
         """Return what the mark says, unless a verification was collected that lifts it."""
@@ -284,19 +308,6 @@ class BatchedStore:
     def save_reproducer(self, name: str, content: bytes) -> None:
         """Keep it at once."""
         self.full.save_reproducer(name, content)
-
-
-def _state_of(loaded: Loaded, full: AccountStore) -> State:
-    """Read the state that was loaded; raises FileIsInvalid where it is damaged."""
-    if loaded.document is None:
-        return State()
-    try:
-        return state_from_document(orjson.loads(loaded.document))
-    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise FileIsInvalid(
-            f"{full.place}: the state of {loaded.account} is damaged: {error}",
-            hint="restore the database from a backup",
-        ) from error
 
 
 def _halt_of(loaded: Loaded, text: str, place: str) -> Halt:

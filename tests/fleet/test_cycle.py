@@ -233,6 +233,33 @@ def test_a_verification_that_is_remembered_lifts_the_mark(shard: Shard) -> None:
     assert shard.gate(0).open
 
 
+def test_a_run_lifts_the_mark_that_was_there_when_its_shard_was_loaded(shard: Shard) -> None:
+    shard.cycle()
+    shard.account(0).store.mark_gate_closed("so it is", shard.world.now())
+    shard.world.selling = {shard.first}
+    assert shard.cycle().kinds == {"applied": 1, "quiet": 2}
+    assert shard.gate(0).open
+
+
+def test_a_mark_that_comes_while_orders_are_sent_stays_until_the_next_round(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shard.cycle()
+    place = SimulatedBroker.place_orders
+
+    def marked_meanwhile(broker: SimulatedBroker, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+        shard.account(0).store.mark_gate_closed("so it is", shard.world.now())
+        return place(broker, requests)
+
+    monkeypatch.setattr(SimulatedBroker, "place_orders", marked_meanwhile)
+    shard.world.selling = {shard.first}
+    assert shard.cycle().kinds == {"applied": 1, "quiet": 2}
+    assert not shard.gate(0).open
+    shard.world.selling = set()
+    shard.cycle()
+    assert shard.gate(0).open
+
+
 def test_a_writer_that_has_hung_since_before_the_cycle_writes_nothing_more(shard: Shard) -> None:
     shard.cycle()
     with shard.account(0).store.open_journal() as journal:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import psycopg
@@ -26,6 +27,9 @@ from psycopg.pq.abc import PGresult
 from exitplan.executor.store.port import Row
 
 V = TypeVar("V")
+
+Key = tuple[bytes, tuple[int, ...]]
+"""What a statement is prepared by: its text, and the types of its values."""
 
 LEASE_SECONDS = 30.0
 """How long a lease lasts that is not renewed."""
@@ -63,17 +67,12 @@ class Queued:
     or one before it failed, ``problem`` says why.
     """
 
-    sql: bytes
+    key: Key
     params: Sequence[Any]
-    values_of: Values
+    formats: Sequence[pq.Format] | None
     check: Callable[[ReadRows], None] | None = None
     rows: ReadRows | None = None
     problem: Exception | None = None
-
-    @property
-    def key(self) -> tuple[bytes, tuple[int, ...]]:
-        """What it is prepared by: its text, and the types of its values."""
-        return self.sql, tuple(self.values_of.types or ())
 
 
 class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
@@ -106,9 +105,12 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         self, sql: bytes, values: Sequence[object] = (), check: Callable[[ReadRows], None] | None = None
     ) -> Queued:
         """Let a statement go out with the next :meth:`send`; raises the driver's errors about its values at once."""
-        values_of: Values = Transformer(self)
-        params = values_of.dump_sequence(values, [PyFormat.AUTO] * len(values)) if values else ()
-        queued = Queued(sql, params, values_of, check)
+        if values:
+            values_of = self._values_of
+            params = values_of.dump_sequence(values, [PyFormat.AUTO] * len(values))
+            queued = Queued((sql, tuple(values_of.types or ())), params, values_of.formats, check)
+        else:
+            queued = Queued((sql, ()), (), None, check)
         self._queue.append(queued)
         return queued
 
@@ -134,7 +136,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
     def _take_in(self, queued: Queued, result: PGresult) -> None:
         if result.status not in _DONE:
             raise errors.error_from_result(result, self.info.encoding)
-        rows = _rows_of(result, queued.values_of)
+        rows = _rows_of(result, self._values_of)
         if queued.check is not None:
             queued.check(rows)
         queued.rows = rows
@@ -152,7 +154,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         prepared, key = self._prepared_here, queued.key
         if prepared.get(key) == b"":
             name = b"exitplan_%d" % next(self._numbers)
-            self.pgconn.send_prepare(name, queued.sql, queued.values_of.types)
+            self.pgconn.send_prepare(name, *key)
             result = self._answer()
             if result.status not in _DONE:
                 return result
@@ -163,20 +165,20 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
     def _answers_to(self, queue: Sequence[Queued]) -> list[PGresult]:
         """Send statements together; what comes after one that fails is not carried out."""
         commands: deque[Callable[[], None]] = deque()
-        new: dict[tuple[bytes, tuple[int, ...]], bytes] = {}
+        new: dict[Key, bytes] = {}
         is_preparing: list[bool] = []
         for queued in queue:
             key = queued.key
             if self._prepared_here.get(key) == b"" and key not in new:
                 new[key] = b"exitplan_%d" % next(self._numbers)
-                commands.append(partial(self.pgconn.send_prepare, new[key], queued.sql, queued.values_of.types))
+                commands.append(partial(self.pgconn.send_prepare, new[key], *key))
                 is_preparing.append(True)
             commands.append(partial(self._send, queued, new))
             is_preparing.append(False)
         commands.append(self.pgconn.pipeline_sync)
         try:
             self.pgconn.enter_pipeline_mode()
-            results = self._received(commands, len(is_preparing) + 1)
+            results = self.wait(_received(self.pgconn, commands, len(is_preparing) + 1))
             self.pgconn.exit_pipeline_mode()
         except BaseException:
             self.pgconn.finish()  # answers that were not received must not be taken for those of other questions
@@ -191,23 +193,16 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
                 answers.append(failed or result)
         return answers
 
-    def _received(self, commands: deque[Callable[[], None]], count: int) -> list[PGresult]:
-        """Carry out commands, and receive as many answers, of which the last one says that all are there."""
-        results = [each[-1] for each in self.wait(generators.pipeline_communicate(self.pgconn, commands))]
-        while len(results) < count:
-            results.append(self.wait(generators.fetch_many(self.pgconn))[-1])
-        return results
-
-    def _send(self, queued: Queued, new: dict[tuple[bytes, tuple[int, ...]], bytes] | None = None) -> None:
+    def _send(self, queued: Queued, new: Mapping[Key, bytes] = MappingProxyType({})) -> None:
         prepared, key = self._prepared_here, queued.key
-        name, formats = prepared.get(key) or (new or {}).get(key), queued.values_of.formats
+        name = prepared.get(key) or new.get(key)
         if name:
-            self.pgconn.send_query_prepared(name, queued.params, formats, pq.Format.BINARY)
+            self.pgconn.send_query_prepared(name, queued.params, queued.formats, pq.Format.BINARY)
             return
         if len(prepared) < _MOST_PREPARED:  # to prepare what is asked for once would be a question more
             prepared.setdefault(key, b"")
-        types = queued.values_of.types or ()
-        self.pgconn.send_query_params(queued.sql, queued.params, types, formats, pq.Format.BINARY)
+        sql, types = key
+        self.pgconn.send_query_params(sql, queued.params, types, queued.formats, pq.Format.BINARY)
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         """Do what the driver does; after a rollback it lets go of all that is prepared, also of what it has not."""
@@ -216,9 +211,14 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         yield from super()._deallocate(name)
 
     @cached_property
-    def _prepared_here(self) -> dict[tuple[bytes, tuple[int, ...]], bytes]:
+    def _prepared_here(self) -> dict[Key, bytes]:
         """The names of what is prepared, by statement and types; empty where it was asked for once."""
         return {}
+
+    @cached_property
+    def _values_of(self) -> Values:
+        """Writes values as the server reads them, and reads its own."""
+        return Transformer(self)
 
     @cached_property
     def _numbers(self) -> Iterator[int]:
@@ -250,6 +250,14 @@ def in_transaction(connection: StoreConnection, begin: bytes = b"BEGIN", *, is_d
         if connection.info.transaction_status is not TransactionStatus.IDLE:
             with suppress(psycopg.Error):  # what went wrong before it is told
                 connection.run(b"ROLLBACK")
+
+
+def _received(pgconn: pq.abc.PGconn, commands: deque[Callable[[], None]], count: int) -> PQGen[list[PGresult]]:
+    """Carry out commands, and receive as many answers, of which the last one says that all are there."""
+    results = [each[-1] for each in (yield from generators.pipeline_communicate(pgconn, commands))]
+    while len(results) < count:
+        results.append((yield from generators.fetch_many(pgconn))[-1])
+    return results
 
 
 def _rows_of(result: PGresult, values_of: Values) -> ReadRows:

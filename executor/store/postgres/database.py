@@ -97,8 +97,11 @@ class Database:
             yield connection
 
     @contextmanager
-    def session(self, account: str) -> Iterator[StoreConnection]:
-        """Lend a connection in which the tables of one account are seen; the driver's errors come out as they are."""
+    def session(self, account: str | None) -> Iterator[StoreConnection]:
+        """Lend a connection in which the tables of one account are seen; the driver's errors come out as they are.
+
+        With None it does not matter which: for statements that name their account.
+        """
         connection = self._taken(account)
         try:
             yield connection
@@ -143,10 +146,10 @@ class Database:
         for connection in idle:
             connection.close()
 
-    def _taken(self, account: str) -> StoreConnection:
+    def _taken(self, account: str | None) -> StoreConnection:
         """Take a connection in which the account is set: one that the server has closed meanwhile is replaced."""
         connection = self._idle_one(account) or self.connect()
-        if connection.account != account:
+        if account is not None and connection.account != account:
             self._asked(connection, account, _TAKE)
         return connection
 
@@ -161,7 +164,7 @@ class Database:
         connection.account = account
         return row
 
-    def _idle_one(self, account: str) -> StoreConnection | None:
+    def _idle_one(self, account: str | None) -> StoreConnection | None:
         """Take one that lies idle, best one that was last used for the same account; None where there is none.
 
         One that is of no account is left to those who ask across accounts.

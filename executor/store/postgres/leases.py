@@ -23,6 +23,7 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from exitplan.executor.logs import JOURNAL, note
+from exitplan.executor.store.postgres.connection import StoreConnection
 from exitplan.executor.store.postgres.failures import text_of, told
 from exitplan.executor.store.postgres.holders import Holder, this_process
 from exitplan.ruleset.errors import AccountIsLocked, FileIsInvalid
@@ -31,21 +32,20 @@ T = TypeVar("T")
 
 _MARGIN = 6
 """The part of a lease's time that is not trusted, as a divisor; also how often it is renewed in that time."""
-_TAKE = """
+_TAKE = b"""
 INSERT INTO exitplan.leases AS held (name, token, holder, host, pid, process, fence, taken_at, until)
-VALUES (%(name)s, %(token)s, %(holder)s, %(host)s, %(pid)s, %(process)s, 1, clock_timestamp(),
-    clock_timestamp() + make_interval(secs => %(seconds)s))
+VALUES ($1, $2, $3, $4, $5, $6, 1, clock_timestamp(), clock_timestamp() + make_interval(secs => $7))
 ON CONFLICT (name) DO UPDATE SET token = excluded.token, holder = excluded.holder, host = excluded.host,
     pid = excluded.pid, process = excluded.process, fence = held.fence + 1, taken_at = excluded.taken_at,
     until = excluded.until
-WHERE held.until <= clock_timestamp() OR held.token IN (%(dead)s, %(token)s)
+WHERE held.until <= clock_timestamp() OR held.token IN ($8, $2)
 RETURNING fence
 """
 _RENEW = """
 UPDATE exitplan.leases SET until = clock_timestamp() + make_interval(secs => %s)
 WHERE name = ANY(%s) AND token = %s RETURNING name
 """
-_END = "UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE name IN (%s, %s) AND token = %s"
+_END = b"UPDATE exitplan.leases SET until = 'epoch', token = '' WHERE name IN ($1, $2) AND token = $3"
 _LOOK = (
     "SELECT token, holder, host, pid, process, taken_at, until > clock_timestamp() FROM exitplan.leases WHERE name = %s"
 )
@@ -91,10 +91,10 @@ class LeaseKeeper:
     ``seconds`` is how long one lasts without that.
     """
 
-    def __init__(self, connect: Callable[[], psycopg.Connection[Any]], place: str, seconds: float) -> None:
+    def __init__(self, connect: Callable[[], StoreConnection], place: str, seconds: float) -> None:
         self.seconds = seconds
         self._connect, self._place = connect, place
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: StoreConnection | None = None
         self._held: set[Lease] = set()
         self._left: list[Lease] = []  # given back while the database was away
         self._lock = threading.RLock()
@@ -163,7 +163,7 @@ class LeaseKeeper:
     def _trusted(self) -> float:
         return self.seconds - self.seconds / _MARGIN
 
-    def _taken(self, connection: psycopg.Connection[Any], names: Sequence[str], token: str) -> dict[str, int] | Holder:
+    def _taken(self, connection: StoreConnection, names: Sequence[str], token: str) -> dict[str, int] | Holder:
         """Take leases in one transaction; gives who holds one of them instead, where one is held."""
         if len(names) == 1:
             return self._taken_one(connection, names[0], token)
@@ -177,13 +177,13 @@ class LeaseKeeper:
                 fences |= taken
         return fences
 
-    def _taken_one(self, connection: psycopg.Connection[Any], name: str, token: str) -> dict[str, int] | Holder:
-        values = {**this_process(os.getpid()), "name": name, "token": token, "seconds": self.seconds, "dead": token}
-        row = connection.execute(_TAKE, values).fetchone()
+    def _taken_one(self, connection: StoreConnection, name: str, token: str) -> dict[str, int] | Holder:
+        values = (name, token, *this_process(os.getpid()).values(), self.seconds)
+        row = connection.run(_TAKE, (*values, token)).fetchone()
         if row is None:
             who = _look_at(connection, name)
             if who is None or who.is_dead:  # it ended just now, or its holder did
-                row = connection.execute(_TAKE, {**values, "dead": token if who is None else who.token}).fetchone()
+                row = connection.run(_TAKE, (*values, token if who is None else who.token)).fetchone()
             if row is None:
                 return _look_at(connection, name) or Holder("", "?", "?", 0, "", "a moment ago")
         return {name: int(row[0])}
@@ -222,7 +222,7 @@ class LeaseKeeper:
                 pause = min(1.0, self.seconds / _MARGIN)
                 note(JOURNAL, "leases_not_renewed", level=logging.WARNING, why=text_of(error))
 
-    def _at_work(self, act: Callable[[psycopg.Connection[Any]], T]) -> T:
+    def _at_work(self, act: Callable[[StoreConnection], T]) -> T:
         """Do something by the keeper's connection; one that the server has closed meanwhile is replaced, once."""
         for is_last in (False, True):
             is_new = self._connection is None
@@ -245,7 +245,7 @@ class LeaseKeeper:
 
 
 @contextmanager
-def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
+def _transaction(connection: StoreConnection) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
         yield
@@ -257,20 +257,20 @@ def _transaction(connection: psycopg.Connection[Any]) -> Iterator[None]:
         raise
 
 
-def _renewed(connection: psycopg.Connection[Any], values: Sequence[object]) -> list[Any]:
+def _renewed(connection: StoreConnection, values: Sequence[object]) -> list[Any]:
     return connection.execute(_RENEW, values).fetchall()
 
 
-def _ended(connection: psycopg.Connection[Any], lease: Lease) -> None:
-    connection.execute(_END, (lease.names[0], lease.names[-1], lease.token))
+def _ended(connection: StoreConnection, lease: Lease) -> None:
+    connection.run(_END, (lease.names[0], lease.names[-1], lease.token))
 
 
-def _look(connection: psycopg.Connection[Any], name: str) -> Holder | None:
+def _look(connection: StoreConnection, name: str) -> Holder | None:
     who = _look_at(connection, name)
     return None if who is None or who.is_dead else who
 
 
-def _look_at(connection: psycopg.Connection[Any], name: str) -> Holder | None:
+def _look_at(connection: StoreConnection, name: str) -> Holder | None:
     row = connection.execute(_LOOK, (name,)).fetchone()
     if row is None or not row[-1]:
         return None

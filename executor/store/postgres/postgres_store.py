@@ -45,13 +45,13 @@ _STANDING = (
 )
 _LAST_READING = "SELECT (SELECT document FROM exitplan.readings WHERE account = %s) FROM origin"
 _IS_BEGUN = b"SELECT 1 FROM origin"
-_LAST_TRADED = "SELECT account, journal, revision FROM exitplan.last_traded WHERE venue_account = %s"
+_LAST_TRADED = b"SELECT account, journal, revision FROM exitplan.last_traded WHERE venue_account = $1"
 _NOTE_TRADED = (
-    "INSERT INTO exitplan.last_traded (venue_account, account, journal, revision) SELECT %s, %s, %s, %s FROM "  # noqa: S608 - our own words
+    "INSERT INTO exitplan.last_traded (venue_account, account, journal, revision) SELECT $1, $2, $3, $4 FROM "  # noqa: S608 - our own words
     + LAZILY
     + " ON CONFLICT (venue_account) DO UPDATE SET account = excluded.account, journal = excluded.journal,"
     " revision = excluded.revision"
-)
+).encode()
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class PostgresStore:
     @property
     def tracker(self) -> TrackerRow:
         """The tracker that is a row."""
-        return TrackerRow(self.database, self.account, self._session)
+        return TrackerRow(self.database, self.account, self._lent)
 
     # --- the journal ---
 
@@ -114,11 +114,15 @@ class PostgresStore:
             yield connection, writer
 
     def _session(self) -> AbstractContextManager[StoreConnection]:
-        """Lend a connection of the account: that of the journal, where this thread has it open and asks it nothing."""
+        """Lend a connection of the account."""
+        return self._lent(self.account)
+
+    def _lent(self, account: str | None = None) -> AbstractContextManager[StoreConnection]:
+        """Lend a connection: that of the journal, where this thread has it open and asks it nothing."""
         thread, connection = self._open or (None, None)
         if connection is not None and thread == threading.get_ident() and connection.is_at_rest:
             return nullcontext(connection)
-        return self.database.session(self.account)
+        return self.database.session(account)
 
     def ensure_journal(self) -> None:
         """Raise FileIsInvalid where the account was traded by a journal that is not here any more."""
@@ -242,8 +246,8 @@ class PostgresStore:
         key = venue_account(identity)
         if key is None:
             return
-        with self.database.connection() as connection:
-            row = connection.execute(_LAST_TRADED, (key,)).fetchone()
+        with told(self.place), self._lent() as connection:
+            row = connection.run(_LAST_TRADED, (key,)).fetchone()
         if row is None:
             return
         account, last = row[0], JournalMark(row[1], row[2])
@@ -259,8 +263,8 @@ class PostgresStore:
         """Note by which journal the account is about to be traded."""
         key = venue_account(identity)
         if key is not None:
-            with self.database.connection() as connection:
-                connection.execute(_NOTE_TRADED, (key, self.account, mark.journal, mark.revision))
+            with told(self.place), self._lent() as connection:
+                connection.run(_NOTE_TRADED, (key, self.account, mark.journal, mark.revision))
 
     # --- halts and marks ---
 
@@ -325,7 +329,7 @@ class PostgresStore:
 
     @property
     def _records(self) -> Records:
-        return Records(self.database, self.account, self._session)
+        return Records(self.database, self.account, self._lent)
 
 
 def stores_in(database: Database) -> StoreOpener:

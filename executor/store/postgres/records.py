@@ -25,7 +25,7 @@ from exitplan.ruleset.model.values import parse_time, time_text
 from exitplan.ruleset.model.visible import printable
 
 Lent = Callable[[], AbstractContextManager[StoreConnection]]
-"""Lends a connection in which an account is set."""
+"""Lends a connection, to statements that name their account."""
 EVERYBODY = ""
 """Under which the halt of all accounts is kept."""
 _AT_ONCE = 5_000
@@ -50,7 +50,7 @@ _PUT_MARK = (
 class Records:
     """The rows of one account; what cannot be used raises DataFolderUnusable.
 
-    They are asked by a connection that ``lent`` gives, where it is told.
+    They are asked by a connection that ``lent`` gives, where that is told.
     """
 
     database: Database
@@ -123,7 +123,7 @@ class Records:
         return self.database.place
 
     def _session(self) -> AbstractContextManager[StoreConnection]:
-        return self.database.session(self.account) if self.lent is None else self.lent()
+        return self.database.session(None) if self.lent is None else self.lent()
 
     def _row(self, sql: str, *values: object) -> tuple[Any, ...] | None:
         """Run one statement, whose marks are ``?``, and give the first of its rows, where it has any."""

@@ -31,10 +31,9 @@ def run(database: Database, folder: Path, orders: int, at_once: int) -> None:
     assert len(scene.fills()) == orders
 
 
-@pytest.mark.parametrize("at_once", [1, 3])
-def test_orders_that_go_out_together_cost_one_commit(
-    postgres_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
-) -> None:
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Give what is sent to the server past the driver's cursors."""
     sent: list[bytes] = []
     queue = StoreConnection.queue
 
@@ -43,6 +42,25 @@ def test_orders_that_go_out_together_cost_one_commit(
         return queue(connection, sql, *further)
 
     monkeypatch.setattr(StoreConnection, "queue", noting)
+    return sent
+
+
+def test_the_claim_and_the_beginning_of_a_run_wait_for_no_disk(
+    postgres_database: Database, tmp_path: Path, sent: list[bytes]
+) -> None:
+    empty(postgres_database)
+    sent.clear()
+    run(postgres_database, tmp_path / "one", 1, 1)
+    writes = [sql for sql in sent if sql.startswith((b"COMMIT", b"SET LOCAL", b"UPDATE origin", b"INSERT INTO runs"))]
+    assert writes[:5] == [writes[0], b"UPDATE origin SET writer = $1", b"COMMIT", writes[0], writes[4]]
+    assert (writes[0], writes[4][:16]) == (b"SET LOCAL synchronous_commit = off", b"INSERT INTO runs")
+    assert writes[5:] == [b"COMMIT"] * 4  # of the run; before the order, after it, and in the end
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_orders_that_go_out_together_cost_one_commit(
+    postgres_database: Database, tmp_path: Path, sent: list[bytes], at_once: int
+) -> None:
     commits = []
     for orders in (FEW, MANY):
         empty(postgres_database)  # this may ask something as well, by whichever connection lies idle

@@ -182,7 +182,7 @@ def test_clocks_of_workers_play_no_part(keeping: Callable[[], Database], monkeyp
 
 def test_taking_it_again_after_the_answer_was_lost_is_no_clash(keeping: Callable[[], Database]) -> None:
     database = keeping()
-    with database.connection() as connection:
+    with database.session("") as connection:
         first = database.leases._taken_one(connection, "a", "token")
         assert (first, database.leases._taken_one(connection, "a", "token")) == ({"a": 1}, {"a": 2})
 
