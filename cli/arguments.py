@@ -30,9 +30,7 @@ from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
 from exitplan.schemas.documents import load_document
-from exitplan.schemas.groups import is_group_file
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
-from exitplan.schemas.validation import CASES_ENDING, policies_in
 
 Overrides = dict[str, Any]
 """Parameters set over a policy: whole ones ``int``, as policies have them, others Decimal."""
@@ -182,6 +180,10 @@ def named_policy(path: Path) -> Path:
 
 def named_policies(paths: Iterable[Path]) -> Iterator[Path]:
     """List the policies that are named: files, those of folders, and shipped ones by their names."""
+    # Only who names folders of policies needs them.
+    from exitplan.schemas.groups import is_group_file  # noqa: PLC0415
+    from exitplan.schemas.validation import CASES_ENDING, policies_in  # noqa: PLC0415
+
     for path in paths:
         if path.is_dir():
             inner = (file for file in policies_in(path) if not file.name.endswith(CASES_ENDING))
