@@ -66,7 +66,7 @@ chaos: set-up  ## 1,000 kills and faults on paper, at each live venue, in Postgr
 	@$(BIN)/python -m tests.chaos --fleet
 	@$(BIN)/python -m tests.chaos --group
 
-model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group")
+model: set-up  ## every crash, lost or late reply and takeover, two at a time: nothing lost, nothing doubled (MODEL="--depth 1 group", MODEL=--mutants)
 	@$(BIN)/python -m tests.model $(MODEL)
 
 mutants: set-up  ## small faults put into the rooms that handle money: do their tests notice? (an hour or more; MUTANTS="--only reconcile.py")

@@ -29,7 +29,6 @@ from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.writing import group_plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import guard_text
-from exitplan.schemas.policies import LoadedPolicy
 
 if TYPE_CHECKING:
     from exitplan.executor.signing.keys import SigningKey
@@ -148,12 +147,3 @@ def _way_out(plan: Plan) -> str:
             f" {name}, set another limit under guards; or keep the pair with hedged: keep in the group's"
         )
     return way_out(plan)
-
-
-def tell_of_group(loaded: LoadedPolicy) -> None:
-    """Say so where an account that is planned alone belongs to a group: what hedges it is not looked at."""
-    account = loaded.account or {}
-    if account.get("group") is not None:
-        name, group = account.get("id"), account["group"]
-        text = f"{name} is in the group {group}, and this plan looks at it alone; plan them with --group {group}"
-        say(f"warning: {text}", err=True)

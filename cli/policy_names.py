@@ -8,10 +8,8 @@ from pathlib import Path
 from exitplan.executor.accounts.project import project_root
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.language.problems import did_you_mean
-from exitplan.schemas.groups import is_group_file
 from exitplan.schemas.policies import shipped_policy
 from exitplan.schemas.shipped import SHIPPED_POLICIES
-from exitplan.schemas.validation import CASES_ENDING, policies_in
 
 
 def named_policy(path: Path) -> Path:
@@ -35,6 +33,10 @@ def named_policies(paths: Iterable[Path] | None) -> Iterator[Path]:
 
     Where none is named they are those of the project's folder ``policies``.
     """
+    # Only who names folders of policies needs them.
+    from exitplan.schemas.groups import is_group_file  # noqa: PLC0415
+    from exitplan.schemas.validation import CASES_ENDING, policies_in  # noqa: PLC0415
+
     folder = project_root() / "policies"
     for path in paths or [folder]:
         if path.is_dir():

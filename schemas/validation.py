@@ -9,7 +9,6 @@ from typing import Any
 
 from exitplan.schemas.checking import check
 from exitplan.schemas.documents import kind_of, parse_document
-from exitplan.schemas.groups import is_group_file, load_group
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, locate
 from exitplan.schemas.loading.json_loader import load_json, parse_json
 from exitplan.schemas.loading.text import display_name
@@ -125,6 +124,8 @@ def _file(path: FilePath) -> Validated:
             kind = "alerts"
             check_channels(load_yaml(path))
             return Validated(path, kind)
+        from exitplan.schemas.groups import is_group_file, load_group  # noqa: PLC0415 - many ask for file names alone
+
         if is_group_file(path):
             kind = "group"
             return Validated(path, kind, load_group(path).warnings)

@@ -27,7 +27,6 @@ from exitplan.cli.arguments import (
 from exitplan.cli.clock import tell_of_clock
 from exitplan.cli.completion import complete_group
 from exitplan.cli.data_folders import tell_of_data_folder
-from exitplan.cli.group_plan import deliver_group_plan, plan_of_group, tell_of_group
 from exitplan.cli.options import (
     DEFAULT_DATA,
     DEFAULT_JOBS,
@@ -73,6 +72,7 @@ from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.model.values import meant_symbol
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.warnings import PlanWarning
+from exitplan.schemas.policies import LoadedPolicy
 
 if TYPE_CHECKING:
     from exitplan.executor.signing.keys import SigningKey
@@ -159,6 +159,8 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
         others |= {"--progress": progress, "--now": now, "--stable": stable}
         others |= {"--target": target, "--exclude": exclude, "--rule": rule, "--phase": phase}
         ensure_alone(others, overrides)
+        from exitplan.cli.group_plan import deliver_group_plan, plan_of_group  # noqa: PLC0415 - only groups need it
+
         key = _signing_key(sign, out)
         planned_group = plan_of_group(group, data, jobs=jobs, as_json=as_json)
         raise typer.Exit(deliver_group_plan(planned_group.plan, out, key, as_json=as_json, detailed=detailed_exitcode))
@@ -171,7 +173,7 @@ def command(  # noqa: PLR0913, PLR0917 - one argument an option
     where = replace(where, account=account_set.only_name)
     planned, loaded = make_requested_plan(where, recording, narrowing, overrides)
     if snapshot is None:
-        tell_of_group(loaded)
+        _tell_of_group(loaded)
         for warning in _tracker_warnings(planned, where.data.store_of(planned.plan.account.id)):
             say(f"warning: {warning.text}", err=True)
     next_step = _next_of(planned.plan, output, where, is_recording=snapshot is not None)
@@ -185,6 +187,15 @@ def ensure_alone(others: Mapping[str, object], overrides: Overrides) -> None:
     ]
     if given:
         raise UsageError(f"{given[0]} does not go with --group", hint="a group is planned whole, by its own policies")
+
+
+def _tell_of_group(loaded: LoadedPolicy) -> None:
+    """Say so where an account that is planned alone belongs to a group: what hedges it is not looked at."""
+    account = loaded.account or {}
+    if account.get("group") is not None:
+        name, group = account.get("id"), account["group"]
+        text = f"{name} is in the group {group}, and this plan looks at it alone; plan them with --group {group}"
+        say(f"warning: {text}", err=True)
 
 
 def _signing_key(reference: str | None, out: Path | None) -> SigningKey | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -18,12 +19,13 @@ import exitplan.brokers.venues.bybit
 from exitplan.brokers.identity import identity_of
 from exitplan.brokers.live.cache import CACHE_VARIABLE
 from exitplan.brokers.live.checked import CheckedClient
-from exitplan.brokers.paper.options import read_options
-from exitplan.brokers.protocol import Clock
+from exitplan.brokers.paper.options import PaperOptions, read_options
+from exitplan.brokers.protocol import Broker, Clock
 from exitplan.brokers.registry import open_broker
 from exitplan.brokers.retrying import RetryingBroker
 from exitplan.brokers.venues import dialect_of
 from exitplan.executor.accounts.account import Account, AccountRequest, open_account
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.values import is_derivative
 from tests.chaos.loopback import CLIENT_SECONDS, Loopback, credentials_at, start
 from tests.chaos.wire import Record, WireClock, WireFile
@@ -42,57 +44,37 @@ _OWN_FILES = frozenset({"paper.json", "wire.json", "port"})
 
 
 @dataclass
-class LiveWorld(World):
-    """A world whose account is at a venue over HTTP."""
+class VenueWorld(World):
+    """A world whose account is at a live venue, which answers at ``base_url``."""
 
     venue_name: str = field(kw_only=True)
-    loopback: Loopback = field(kw_only=True)
+    base_url: str = field(kw_only=True)
     resting: frozenset[str] = field(kw_only=True)
 
     def open(self) -> Account:
         """Open the account as exitplan does; the policy is loaded into the engine only once."""
-        block = {**self.policy["account"], "base_url": self.loopback.base_url}
         file = self.root / "account.yaml"
         file.write_text(yaml.safe_dump(self.policy))
+        with self._credentials():
+            account = _opened(file, self.clock)
+            identity = identity_of(self._block(), self.root)
+        broker, store = self.connected(), self.store
+        return replace(account, file=file, broker=broker, store=store, clock=self.clock, identity=identity)
+
+    def connected(self) -> Broker:
+        """Open a connection to the venue, whose questions are asked again where nobody answers."""
+        with self._credentials():
+            return RetryingBroker(open_broker(self._block(), self.root, self.clock), self.clock.sleep)
+
+    def _block(self) -> dict[str, Any]:
+        return {**self.policy["account"], "base_url": self.base_url}
+
+    @contextmanager
+    def _credentials(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             for variable, value in credentials_at(self.venue_name).environment(_NAME).items():
                 patch.setenv(variable, value)
-            account = _opened(file, self.clock)
-            broker = open_broker(block, self.root, self.clock)
-            identity = identity_of(block, self.root)
-        store = self.store
-        retrying = RetryingBroker(broker, self.clock.sleep)
-        return replace(account, file=file, broker=retrying, store=store, clock=self.clock, identity=identity)
-
-    def prepare(self) -> None:
-        """Let this process, which is about to die, keep the listings with the rest, and be impatient."""
-        os.environ[CACHE_VARIABLE] = str(self.root / "cache")
-        exitplan.brokers.live.client.READ_SECONDS = CLIENT_SECONDS
-        exitplan.brokers.venues.bybit.HISTORY_WEEKS = 1  # there is none, and each week is a request
-
-    def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
-        return WirePoints(at, die=die)
-
-    def has_foreign_trades(self) -> bool:
-        return any(self._is_foreign(entry) for entry in super().orders())
-
-    def _is_foreign(self, entry: Mapping[str, Any]) -> bool:
-        ours = entry["client_order_id"] or entry.get("type") == "convert" or entry["id"] in self.resting
-        return not ours and bool(entry["fills"])
-
-    def is_calm(self) -> bool:
-        told = self.loopback.control()
-        return not (sum(told["waiting"].values()) or told["under_way"] or told["hidden"])
-
-    def faults_met(self) -> int:
-        return sum(count for name, count in self.loopback.control()["met"].items() if name != "none")
-
-    def drain(self) -> None:
-        self.clock.advance(4 * self.window)
-        self.loopback.control()
-
-    def end(self) -> None:
-        self.loopback.end()
+            yield
 
     # --- what is there, past exitplan's own reading ---
 
@@ -119,6 +101,13 @@ class LiveWorld(World):
         ]
         return str(max(asked)[1]) if asked else f"conversion of {symbol}"
 
+    def has_foreign_trades(self) -> bool:
+        return any(self._is_foreign(entry) for entry in super().orders())
+
+    def _is_foreign(self, entry: Mapping[str, Any]) -> bool:
+        ours = entry["client_order_id"] or entry.get("type") == "convert" or entry["id"] in self.resting
+        return not ours and bool(entry["fills"])
+
     def leaks(self) -> list[str]:
         """Name the files of ours that hold a part of the credentials."""
         pair = credentials_at(self.venue_name)
@@ -126,6 +115,36 @@ class LiveWorld(World):
         secrets = [line.encode() for line in lines if len(line) >= _SHORTEST_SECRET]
         files = [path for path in self.root.rglob("*") if path.is_file() and path.name not in _OWN_FILES]
         return [path.name for path in files if any(secret in path.read_bytes() for secret in secrets)]
+
+
+@dataclass
+class LiveWorld(VenueWorld):
+    """A world whose venue is a process that listens on loopback."""
+
+    loopback: Loopback = field(kw_only=True)
+
+    def prepare(self) -> None:
+        """Let this process, which is about to die, keep the listings with the rest, and be impatient."""
+        os.environ[CACHE_VARIABLE] = str(self.root / "cache")
+        exitplan.brokers.live.client.READ_SECONDS = CLIENT_SECONDS
+        exitplan.brokers.venues.bybit.HISTORY_WEEKS = 1  # there is none, and each week is a request
+
+    def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
+        return WirePoints(at, die=die)
+
+    def is_calm(self) -> bool:
+        told = self.loopback.control()
+        return not (sum(told["waiting"].values()) or told["under_way"] or told["hidden"])
+
+    def faults_met(self) -> int:
+        return sum(count for name, count in self.loopback.control()["met"].items() if name != "none")
+
+    def drain(self) -> None:
+        self.clock.advance(4 * self.window)
+        self.loopback.control()
+
+    def end(self) -> None:
+        self.loopback.end()
 
 
 class WirePoints(Points):
@@ -175,18 +194,10 @@ def build_beside(
     """Build a world on a wire that is there, and start its venue."""
     start_with = account_at(venue, play.account())
     scene = stage(root, start_with, base=play.base, parameters=dict(play.parameters))
-    scene.policy["account"] = {
-        "id": account_id,
-        "venue": venue,
-        "quote": start_with.quote,
-        "credentials": f"env:{_NAME}",
-        "base_url": "http://127.0.0.1",
-        "rate_limit": _AT_ONCE,
-        "market_types": ["spot", "swap"] if any(map(is_derivative, start_with.markets)) else ["spot"],
-    }
+    scene.policy["account"] = block_at(venue, start_with, account_id)
     (root / "paper.json").unlink()
-    manners = read_options({"taker_fee": 0, "maker_fee": 0, "spread": 0, **(options or {})})
     faults = {"writes": troubles.writes, "look_ups": troubles.look_ups, "reads": troubles.reads}
+    loopback = start(venue, start_with, manners_of(options), wire, faults, root)
     world = LiveWorld(
         root,
         WireClock(wire=wire),
@@ -197,8 +208,32 @@ def build_beside(
         recovery_seconds=5.0,
         longest_life=0.5,
         venue_name=venue,
-        loopback=start(venue, start_with, manners, wire, faults, root),
-        resting=frozenset(order.id for order in start_with.open_orders),
+        base_url=loopback.base_url,
+        loopback=loopback,
+        resting=resting_in(start_with),
     )
     world.track(**{symbol.partition("/")[0]: entry for symbol, entry in start_with.tracker.items()})
     return world
+
+
+def block_at(venue: str, account: Snapshot, account_id: str = "platform") -> dict[str, Any]:
+    """Return the ``account`` block of an account at a venue."""
+    return {
+        "id": account_id,
+        "venue": venue,
+        "quote": account.quote,
+        "credentials": f"env:{_NAME}",
+        "base_url": "http://127.0.0.1",
+        "rate_limit": _AT_ONCE,
+        "market_types": ["spot", "swap"] if any(map(is_derivative, account.markets)) else ["spot"],
+    }
+
+
+def manners_of(options: Mapping[str, Any] | None = None) -> PaperOptions:
+    """Return the manners of a venue that takes no fees and has no spread, unless told."""
+    return read_options({"taker_fee": 0, "maker_fee": 0, "spread": 0, **(options or {})})
+
+
+def resting_in(account: Snapshot) -> frozenset[str]:
+    """Return the ids of the orders that rest in an account from the start: they are nobody's of ours."""
+    return frozenset(order.id for order in account.open_orders)

@@ -148,7 +148,7 @@ def _without_own_clock(patch: pytest.MonkeyPatch) -> None:
 def _without_leases(patch: pytest.MonkeyPatch) -> None:
     """Take the lease's own fence out, so that the journal's stands alone."""
     patch.setattr(Lease, "ensure", lambda _: None)
-    patch.setattr(PostgresTables, "_ensure_leased", lambda _: None)
+    patch.setattr(PostgresTables, "_ensure_leased", lambda *_: None)
 
 
 def _without_any_fence(patch: pytest.MonkeyPatch) -> None:

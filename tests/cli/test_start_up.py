@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert rooms <= known | {"exitplan.brokers", "exitplan.brokers.private_files"}
 
 
-def test_a_paper_plan_loads_nothing_of_live_venues_of_signing_keys_or_of_bars(folder: Path) -> None:
+def test_a_paper_plan_loads_nothing_of_live_venues_of_groups_of_signing_keys_or_of_bars(folder: Path) -> None:
     code = (
         "import sys; from exitplan.cli.main import main; sys.argv = ['exitplan', 'plan']\n"
         "try: main()\n"
@@ -54,7 +54,12 @@ def test_a_paper_plan_loads_nothing_of_live_venues_of_signing_keys_or_of_bars(fo
     )
     loaded = set(shown.stdout.partition("LOADED ")[2].split())
     assert "exitplan.ruleset.planning.planner" in loaded
-    rooms = ("exitplan.brokers.venues", "exitplan.brokers.live.dialect", "exitplan.executor.escalation")
+    rooms = (
+        "exitplan.brokers.venues",
+        "exitplan.brokers.live.dialect",
+        "exitplan.executor.escalation",
+        "exitplan.ruleset.groups",
+    )
     assert not {name for name in loaded if name.startswith(rooms)}
     assert loaded & {"ccxt", "rich.progress", "exitplan.executor.signing.keys", "exitplan.executor.gate"} == set()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import (
-    Broker,
     Capabilities,
     ConvertRequest,
     LookUp,
@@ -26,7 +26,11 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
-from tests.model.world import WINDOW, ModelWorld, Request, UnderWay
+from tests.chaos.wire import WireFile
+from tests.faults import Trouble
+from tests.model.lasting import UnderWay
+from tests.model.setting import Setting, staged
+from tests.model.world import WINDOW, ModelWorld, Request
 
 _BLIND_SECONDS = WINDOW + 2
 _FAULTS = ("lost", "reply lost", "late", "dies, and it is late", "vanishes", "busy", "clock ahead", "clock back")
@@ -112,7 +116,7 @@ class ModelBroker:
         if taken == "busy":
             return Refused(RefusalReason.TRY_AGAIN, "the matching engine is busy")
         if taken in {"late", "dies, and it is late"}:
-            world.under_way = (*world.under_way, UnderWay(request, signed))
+            world.under_way = (*world.under_way, UnderWay(request, signed + WINDOW))
         if taken == "dies, and it is late":
             world.die()
         if taken in {"lost", "late"}:
@@ -127,6 +131,17 @@ class ModelBroker:
         return Unknown("the reply is lost") if taken in {"reply lost", "vanishes"} else outcome
 
 
-def connect(world: ModelWorld) -> Broker:
-    """Connect a process of the world to its venue."""
-    return ModelBroker(world.venue(), world)
+def on_paper(root: Path, setting: Setting) -> ModelWorld:
+    """Set the scene of a paper account in an empty folder."""
+    scene = staged(root, setting, setting.account())
+    return ModelWorld(
+        root,
+        scene.clock,
+        Trouble(),
+        scene.policy,
+        wire=WireFile(root / "wire"),
+        connect=lambda world: ModelBroker(world.venue(), world),
+        at_once=setting.at_once,
+        is_live=setting.is_live,
+        may_halt=setting.may_halt,
+    )

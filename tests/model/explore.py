@@ -2,7 +2,8 @@
 
 A run is the life of one process, or of two that are there at once, from one state with no process to the next. What a
 later process can see is the durable state alone, so states that were reached before need not be gone on from again: the
-search is over durable states, those with most deviations left first, and over all runs from each of them. Every path
+search is over durable states, those with most deviations left first, and over all runs from each of them; where none is
+left the newest comes first, so that a path is followed to its end. Every path
 ends where a run with nothing left to do was undisturbed.
 """
 
@@ -15,7 +16,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,38 +24,16 @@ from typing import Any
 
 import pytest
 
-import exitplan.executor.store.alerts
-import exitplan.executor.store.state
-import exitplan.executor.store.tracker
-from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.journal_values import Intent
-from exitplan.ruleset.model.snapshot import Snapshot
 from tests.chaos.oracle import judge
-from tests.chaos.wire import WireFile
-from tests.executor.scene import stage
-from tests.faults import Trouble
-from tests.model.broker import connect
 from tests.model.choices import Choices, Script
+from tests.model.lasting import Durable
 from tests.model.processes import Process
-from tests.model.world import CYCLE_SECONDS, Durable, ModelClock, ModelWorld, begin
+from tests.model.setting import Setting
+from tests.model.world import CYCLE_SECONDS, ModelWorld
 
 _OLDER = "is older than the journal that the account was last traded by"
 MOST_RUNS = 12
 """Runs in a row after which an account that is not at rest never will be."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What is played: an account, and the manners of its venue.
-
-    Of one that ``is_live`` the data folder may be put back from a copy that is older than the last run.
-    """
-
-    account: Callable[[], Snapshot]
-    base: str = "default"
-    at_once: int = 1
-    is_live: bool = False
-    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +86,7 @@ def explore(
 ) -> Explored:
     """Search all ways with at most ``budget`` deviations, until there are faults enough or the time is up."""
     with _world(setting, mutate) as world:
-        search = _Search(world, budget, most_faults, time.monotonic() + seconds)
+        search = _Search(world, budget, most_faults, time.process_time() + seconds)
         search.run()
         return search.explored
 
@@ -120,10 +99,13 @@ def _world(setting: Setting, mutate: Callable[[pytest.MonkeyPatch], object]) -> 
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("EXITPLAN_CACHE_DIR", str(root / "cache"))
-            world = build(root, setting)
-            mutate(patch)
-            install(patch, world)
-            yield world
+            world = setting.build(root, setting)
+            try:
+                mutate(patch)
+                world.install(patch)
+                yield world
+            finally:
+                world.end()
     finally:
         logging.disable(before)
         shutil.rmtree(root, ignore_errors=True)
@@ -132,55 +114,6 @@ def _world(setting: Setting, mutate: Callable[[pytest.MonkeyPatch], object]) -> 
 def _memory() -> str | None:
     shared = Path("/dev/shm")  # noqa: S108 - below it a folder with a random name
     return str(shared) if shared.is_dir() else None
-
-
-def build(root: Path, setting: Setting) -> ModelWorld:
-    """Set the scene in an empty folder."""
-    scene = stage(
-        root,
-        setting.account(),
-        base=setting.base,
-        parameters={"unwind_interval_minutes": 600, "max_positions": 3},
-        options=dict(setting.options),
-    )
-    more: dict[str, Any] = {"wire": WireFile(root / "wire"), "connect": connect}
-    more |= {"at_once": setting.at_once, "is_live": setting.is_live}
-    world = ModelWorld(root, scene.clock, Trouble(), scene.policy, **more)
-    world.clock = ModelClock(world=world)
-    return world
-
-
-def install(patch: pytest.MonkeyPatch, world: ModelWorld) -> None:
-    """Put a border before everything that lasts, and one between a commit and what follows it."""
-    transaction, begin_sending = Journal._transaction, Journal.begin_sending
-
-    @contextmanager
-    def transacting(journal: Journal, **how: Any) -> Iterator[Any]:
-        world.border("commits")
-        with transaction(journal, **how) as db, world.locking():
-            yield db
-
-    def beginning(journal: Journal, *args: Any) -> list[Intent]:
-        begun = begin_sending(journal, *args)
-        world.note_commit(begun)
-        world.border("is about to send")
-        return begun
-
-    def bordered(act: Callable[..., Any], about: str) -> Callable[..., Any]:
-        def acting(*args: Any, **named: Any) -> Any:
-            world.border(about)
-            return act(*args, **named)
-
-        return acting
-
-    patch.setattr(Journal, "_transaction", transacting)
-    patch.setattr(Journal, "begin_sending", beginning)
-    patch.setattr("os.fsync", lambda _: None)
-    for module, name in (
-        (exitplan.executor.store.state, "write_atomically"),
-        (exitplan.executor.store.tracker, "write_atomically"),
-    ):
-        patch.setattr(module, name, bordered(getattr(module, name), "writes a file"))
 
 
 class _Search:
@@ -194,7 +127,7 @@ class _Search:
         self.numbers = itertools.count()
         self.waiting: list[tuple[int, int, Node]] = []
         self.known: set[bytes] = set()
-        self.start = begin(world)
+        self.start = world.begin()
         self.right = self._undisturbed()
         self._add(Node(self.start, budget))
 
@@ -207,7 +140,7 @@ class _Search:
         self.explored.seconds = time.process_time() - began
 
     def _is_over(self) -> bool:
-        return len(self.explored.faults) >= self.most_faults or time.monotonic() > self.until
+        return len(self.explored.faults) >= self.most_faults or time.process_time() > self.until
 
     def _undisturbed(self) -> Any:
         """Return how the account stands in the end where nothing goes wrong."""
@@ -219,7 +152,8 @@ class _Search:
         raise AssertionError("the undisturbed account comes to no rest")
 
     def _add(self, node: Node) -> None:
-        heapq.heappush(self.waiting, (-node.budget, next(self.numbers), node))
+        number = next(self.numbers)
+        heapq.heappush(self.waiting, (-node.budget, number if node.budget else -number, node))
 
     def _go_on_from(self, node: Node) -> None:
         scripts: list[Script] = [{}]

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import order, position, record, snapshot
-from tests.model.explore import Setting
+from tests.model.at_venue import at_venue
+from tests.model.broker import on_paper
+from tests.model.in_postgres import in_postgres
+from tests.model.setting import Setting
 
 
 def one() -> Snapshot:
@@ -27,12 +30,18 @@ def pair() -> Snapshot:
 
 
 SETTINGS: Mapping[str, Setting] = {
-    "one": Setting(one),
-    "one, ids never again": Setting(one, options={"unique_client_order_ids": "ever"}),
-    "held up": Setting(held_up),
-    "group": Setting(pair, at_once=2),
-    "stop": Setting(one, base="conservative"),
-    "put back": Setting(one, is_live=True),
+    "one": Setting(on_paper, one),
+    "one, ids never again": Setting(on_paper, one, options={"unique_client_order_ids": "ever"}),
+    "held up": Setting(on_paper, held_up),
+    "group": Setting(on_paper, pair, at_once=2),
+    "stop": Setting(on_paper, one, base="conservative"),
+    "put back": Setting(on_paper, one, is_live=True),
+    "kraken": Setting(at_venue, one, venue="kraken"),
+    "bybit": Setting(at_venue, one, venue="bybit"),
+    "postgres": Setting(in_postgres, one),
+    "group in postgres": Setting(in_postgres, pair, at_once=2),
+    "halted": Setting(on_paper, held_up, may_halt=True),
+    "halted in postgres": Setting(in_postgres, held_up, may_halt=True),
 }
 
 DEEP = ("one", "one, ids never again")

@@ -2,58 +2,37 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
-import orjson
+import pytest
 
+import exitplan.executor.store.state
+import exitplan.executor.store.tracker
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import Broker, ConvertRequest, OrderReference, OrderRequest
 from exitplan.brokers.registry import open_broker
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.events import Event
-from exitplan.executor.store.journal_file import open_journal
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Intent
-from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import PlanIsUnusable
 from tests.builders import NOW
-from tests.chaos.world import World
 from tests.executor.scene import StillClock
 from tests.faults import Crash
 from tests.model.choices import Choices
+from tests.model.lasting import Durable, LastingWorld, UnderWay
 from tests.model.processes import Machine, Process
 
 WINDOW = 5
 """Seconds for which the venue accepts a request after it was signed."""
 CYCLE_SECONDS = 60
 """From the end of a process that ended well to the start of the next."""
-_NOT_KEPT = ("alerts.jsonl", "account.yaml", ".lock", ".holder.json")
 
 Request = OrderRequest | OrderReference | ConvertRequest
-
-
-@dataclass(frozen=True, slots=True)
-class UnderWay:
-    """A request that nobody got an answer to, and that the venue may still take; ``signed`` is in the venue's time."""
-
-    request: Request
-    signed: float
-
-
-@dataclass(frozen=True, slots=True)
-class Durable:
-    """All that outlives the processes: files, the venue, time, and what is under way."""
-
-    files: Mapping[str, bytes]
-    elapsed: float = 0.0
-    skew: float = 0.0
-    blind_until: float = 0.0
-    under_way: tuple[UnderWay, ...] = ()
-    committed: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass
@@ -74,26 +53,26 @@ class ModelClock(StillClock):
 
 
 @dataclass
-class ModelWorld(World):
+class ModelWorld(LastingWorld):
     """A world whose every border is a decision; files are in memory, and nobody waits.
 
-    ``committed`` says when the journal noted that an order would be sent, by client order id.
+    Once a person has halted the account, ``halted`` says how often each process may still send: what it was about to.
     """
 
     connect: Callable[[ModelWorld], Broker] = field(kw_only=True)
     at_once: int = 1
     is_live: bool = False
+    may_halt: bool = False
     choices: Choices = field(default_factory=lambda: Choices({}))
     machine: Machine = field(default_factory=Machine)
-    elapsed: float = 0.0
-    skew: float = 0.0
-    blind_until: float = 0.0
-    under_way: tuple[UnderWay, ...] = ()
-    committed: dict[str, float] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
+    halted: dict[str, int] = field(default_factory=dict)
     is_at_rest: bool = False
     is_locked: bool = False
     _account: Account | None = None
+
+    def __post_init__(self) -> None:
+        self.clock = ModelClock(world=self)
 
     # --- the account, as each process opens it ---
 
@@ -134,13 +113,63 @@ class ModelWorld(World):
     def open_plan(self) -> dict[str, Any] | None:
         """The plan that was saved last, unless it was applied to its end."""
         plans = self.saved_plans()
-        if not plans:
-            return None
-        with closing(sqlite3.connect(self.folder.journal)) as journal:
-            row = journal.execute("SELECT ended_at FROM plans WHERE plan_id = ?", (plans[-1]["plan_id"],)).fetchone()
-        return None if row is not None and row[0] is not None else plans[-1]
+        return None if not plans or plans[-1]["plan_id"] in self.ended_plans() else plans[-1]
 
     # --- the borders ---
+
+    def install(self, patch: pytest.MonkeyPatch) -> None:
+        """Put a border before everything that lasts, and one between a commit and what follows it."""
+        transaction, begin_sending = Journal._transaction, Journal.begin_sending
+
+        @contextmanager
+        def transacting(journal: Journal, **how: Any) -> Iterator[Any]:
+            self.border("commits")
+            with transaction(journal, **how) as db, self.locking():
+                is_synced = self.is_synced(db)
+                if not is_synced and self.unsynced is None:
+                    self.unsynced = self.kept_journal()
+                yield db
+            if is_synced:
+                self.unsynced = None
+
+        def beginning(journal: Journal, *args: Any) -> list[Intent]:
+            begun = begin_sending(journal, *args)
+            self.note_commit(begun)
+            self.ensure_not_halted()
+            self.border("is about to send")
+            return begun
+
+        patch.setattr(Journal, "_transaction", transacting)
+        patch.setattr(Journal, "begin_sending", beginning)
+        patch.setattr("os.fsync", lambda _: None)
+        for owner, name in self.writers():
+            patch.setattr(owner, name, self.bordered(getattr(owner, name), "writes"))
+
+    def writers(self) -> Iterator[tuple[object, str]]:
+        """Name what writes beside the journal."""
+        yield exitplan.executor.store.state, "write_atomically"
+        yield exitplan.executor.store.tracker, "write_atomically"
+
+    def bordered(self, act: Callable[..., Any], about: str) -> Callable[..., Any]:
+        def acting(*args: Any, **named: Any) -> Any:
+            self.border(about)
+            return act(*args, **named)
+
+        return acting
+
+    @property
+    def who(self) -> str:
+        """The name of the process that runs."""
+        return "first" if self.machine.running is None else self.machine.running.name
+
+    def ask(self, about: str, *more: str) -> str:
+        """Let the checker decide what becomes of a question; it changes nothing, so nobody dies over it."""
+        process = self.machine.running
+        if process is None:
+            return "on"
+        if process.is_dying:
+            raise Crash
+        return self.choices.choose(f"{process.name} {about}", ["on", *more])
 
     def border(self, about: str, *more: str) -> str:
         """Let the checker decide how it goes on, before something that lasts or that others can see."""
@@ -153,16 +182,28 @@ class ModelWorld(World):
         turns = ["the other goes on"] if other else ["taken over"]
         if (len(self.machine.processes) > 1 and not other) or self.is_locked:
             turns = []
+        if self.may_halt and not self.halted:
+            turns.append("a person halts")
+        if self.unsynced is not None and other is None:
+            turns.append("the power is cut")
         taken = self.choices.choose(f"{process.name} {about}", ["on", "dies", *turns, *more])
-        if taken == "dies":
+        if taken in {"dies", "the power is cut"}:
+            self.is_cut = taken != "dies"
             self.die()
         if taken == "taken over":
-            anew = self.decide("the second", "finishes the plan", "plans anew") == "plans anew"
-            break_lease(self.folder.lock)
-            self.machine.start_beside(Process("second", lambda: self.live(anew=anew)))
+            self.break_leases()
+            self.take_over()
+        if taken == "a person halts":
+            self.store.halt("by the checker", self.clock())
+            self.halted = {one.name: 1 for one in self.machine.processes if not one.has_ended}
         if taken == "the other goes on" and other is not None:
             self.machine.hand_over(other)
         return taken
+
+    def take_over(self) -> None:
+        """Let another process work on the account, until it hands the turn back or ends."""
+        anew = self.decide("the second", "finishes the plan", "plans anew") == "plans anew"
+        self.machine.start_beside(Process("second", lambda: self.live(anew=anew)))
 
     @contextmanager
     def locking(self) -> Iterator[None]:
@@ -193,8 +234,8 @@ class ModelWorld(World):
         """Let time pass; what is still under way arrives at the last moment at which the venue takes it."""
         until = self.elapsed + seconds
         for entry in self.under_way:
-            if entry.signed + WINDOW < until:
-                self.elapsed = max(self.elapsed, entry.signed + WINDOW)
+            if entry.until < until:
+                self.elapsed = max(self.elapsed, entry.until)
                 self._deliver(entry)
         self.elapsed = until
 
@@ -207,10 +248,20 @@ class ModelWorld(World):
         venue = self.venue()
         if isinstance(request, OrderReference):
             return venue.cancel_order(request)
-        noted = self.committed.get(str(request.client_order_id))
-        if noted is None or self.elapsed > noted + WINDOW:
-            self.found.append(f"{_name(request)} arrives when the journal holds it to be impossible")
+        self.ensure_expected(str(request.client_order_id), _name(request))
         return venue.convert_dust(request) if isinstance(request, ConvertRequest) else venue.place_order(request)
+
+    def ensure_expected(self, order: str, what: str) -> None:
+        """Note it as wrong where an order arrives at any time at which the journal holds that to be impossible."""
+        noted = self.committed.get(order)
+        if noted is None or self.elapsed > noted + self.window:
+            self.found.append(f"{what} arrives when the journal holds it to be impossible")
+
+    def ensure_not_halted(self) -> None:
+        """Note what is about to be sent as wrong where the account was halted before it was prepared."""
+        if self.halted:
+            left = self.halted[self.who] = self.halted.get(self.who, 0) - 1
+            self.found += ["something is sent though a person has halted the account"] * (left < 0)
 
     def note_commit(self, begun: list[Intent]) -> None:
         """Remember when the journal noted that orders are to be sent."""
@@ -222,66 +273,27 @@ class ModelWorld(World):
 
     # --- what lasts ---
 
+    def begin(self) -> Durable:
+        """Let a plan be made and the journal stand, and keep that as the start of every run."""
+        self.begin_journal()
+        self.plan()
+        return self.keep()
+
     def keep(self) -> Durable:
-        """Keep all that outlives the processes."""
-        files = {
-            str(path.relative_to(self.root)): path.read_bytes()
-            for path in self.root.rglob("*")
-            if path.is_file() and not path.name.endswith(_NOT_KEPT)
-        }
-        return Durable(
-            files, self.elapsed, self.skew, self.blind_until, self.under_way, tuple(sorted(self.committed.items()))
-        )
+        if self.halted:
+            self.store.resume()
+        return super().keep()
 
     def restore(self, kept: Durable) -> None:
-        """Put everything back as it was kept."""
-        for path in self.root.rglob("*"):
-            if path.is_file() and path.name != "account.yaml" and str(path.relative_to(self.root)) not in kept.files:
-                path.unlink()
-        for name, content in kept.files.items():
-            path = self.root / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        self.elapsed, self.skew = kept.elapsed, kept.skew
-        self.blind_until, self.under_way = kept.blind_until, kept.under_way
+        super().restore(kept)
         self.machine, self.is_at_rest = Machine(), False
         self.plans.clear()
-        self.found, self.committed = [], dict(kept.committed)
-
-    def put_back(self, kept: Durable) -> None:
-        """Put the data folder back as it was kept; what is beside it stays, and so does the venue."""
-        for path in self.folder.path.iterdir():
-            path.unlink()
-        for name, content in kept.files.items():
-            if (path := self.root / name).is_relative_to(self.folder.path):
-                path.write_bytes(content)
-
-    def fingerprint(self, kept: Durable) -> bytes:
-        """Tell two states apart by all that a process could ever see of them."""
-        with closing(sqlite3.connect(self.folder.journal)) as journal:
-            rows = tuple(journal.iterdump())
-        files = sorted((name, content) for name, content in kept.files.items() if "journal.db" not in name)
-        return repr((rows, files, kept.elapsed, kept.skew, kept.blind_until, kept.under_way, kept.committed)).encode()
-
-    def standing(self) -> Any:
-        """Tell how the account stands, times aside: what every run must come to in the end."""
-        document = self.document()
-        state = orjson.loads(self.folder.state.read_bytes())
-        unwinds = {key: (entry["cycle"], entry["initial_quantity"]) for key, entry in state["unwind_progress"].items()}
-        opened = sorted((entry["symbol"], entry["side"], entry["quantity"]) for entry in document["open_orders"])
-        tracked = sorted(self.tracked()) if self.folder.tracker.exists() else []
-        return self.holdings(), opened, unwinds, tracked, state["account_state"]
+        self.found, self.halted = [], {}
 
 
-def _name(request: Request) -> str:
-    kind = {OrderReference: "cancel", OrderRequest: "order", ConvertRequest: "conversion"}[type(request)]
-    return f"{kind} {request.symbol}"
+_KINDS = {OrderReference: "cancel", OrderRequest: "order", ConvertRequest: "conversion"}
 
 
-def begin(world: ModelWorld) -> Durable:
-    """Let a plan be made and the journal stand, and keep that as the start of every run."""
-    world.folder.path.mkdir(parents=True, exist_ok=True)
-    with open_journal(world.folder.journal):
-        pass
-    world.plan()
-    return world.keep()
+def _name(request: Any) -> str:
+    """Name a request; one that goes over HTTP by its address."""
+    return f"{_KINDS[type(request)]} {request.symbol}" if type(request) in _KINDS else str(request.path)
