@@ -13,7 +13,10 @@ _EXECUTOR = ("tests/executor/",)
 _RULES = ("tests/ruleset/", "tests/scenarios/")
 _PAPER = tuple(
     f"tests/brokers/test_{name}.py"
-    for name in ("derivatives", "fills", "laws", "options", "paper_broker", "pricing", "refusals", "resting_orders")
+    for name in (
+        *("derivatives", "fills", "laws", "options", "paper_broker", "pricing", "real_accounts", "refusals"),
+        "resting_orders",
+    )
 )
 ROOMS: Mapping[str, tuple[str, ...]] = {
     **{
