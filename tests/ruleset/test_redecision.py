@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import Cash, Conversion, Snapshot
+from exitplan.ruleset.model.snapshot import Cash, Conversion, Snapshot, TrackerRecord
 from exitplan.ruleset.planning.actions import Action
-from exitplan.ruleset.planning.exits import ExitContext
+from exitplan.ruleset.planning.exits import ExitContext, record_marks
 from exitplan.ruleset.planning.plan import make_plan
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 from exitplan.ruleset.planning.redecision import Judgement, Redecision
@@ -54,6 +55,7 @@ class Desk:
     sold: Mapping[str, str] = field(default_factory=dict)
     settled: frozenset[str] = frozenset()
     has_cycles: bool = True
+    now: datetime = NOW
 
     def judge(self, account: Snapshot | None = None, progress: Progress | None = None) -> list[Judgement]:
         """Judge the plan again, on the account and the progress that it was made for unless others are given."""
@@ -62,7 +64,7 @@ class Desk:
         if self.twin is not None:
             actions += [replace(self.twin(action), id=f"{action.id}*") for action in plan.actions]
         now = replace(
-            self.given, snapshot=account or self.given.snapshot, progress=progress or self.given.progress, seen=None
+            self.given, snapshot=account or self.given.snapshot, progress=progress or self.given.progress, now=self.now
         )
         draft, policy = draft_plan(now), now.rulebook.policy
         cancelled = frozenset(one.order_id for one in actions if one.order_id is not None)
@@ -78,6 +80,11 @@ class Desk:
     def most(self, account: Snapshot | None = None, progress: Progress | None = None) -> list[str | None]:
         """Tell how much of each action may be sent; None where nothing of it is."""
         return [None if one.most is None else f"{one.most.normalize():f}" for one in self.judge(account, progress)]
+
+
+def expected(quantity: Amount, known: TrackerRecord | None = None) -> dict[str, str | None]:
+    """Give what an action about a position at 100 expects, its record included."""
+    return {"position_quantity": str(quantity), "mark_price": "100", **dict(record_marks(known or record()))}
 
 
 def planned(account: Snapshot, progress: Progress | None = None, **given: Given) -> Desk:
@@ -251,6 +258,12 @@ def test_a_cycle_is_done_once(progress: Progress, told: Told) -> None:
     assert planned(LEGACY).says(None, progress) == [told]
 
 
+def test_a_slice_is_sold_although_the_clock_has_gone_back_behind_its_due_time() -> None:
+    account = snapshot(position(quantity="7.5"))
+    desk = planned(account, unwound(1, "0.75", 10, last=ago(5)))
+    assert replace(desk, now=ago(1)).says() == [WANTED]
+
+
 def test_a_slice_of_no_cycle_is_not_sold() -> None:
     assert replace(planned(LEGACY), has_cycles=False).says() == [("no longer wanted", "the plan has no cycle for it")]
 
@@ -303,6 +316,12 @@ def test_an_action_that_expects_nothing_is_stale_and_one_without_a_side_is_about
     assert blind.says() == [("stale", "the price was not there and is 100")]
     sideless = replace(planned(LEGACY), change=with_(position_side=None))
     assert sideless.says(snapshot(position("AAA/EUR"), rates={"EUR": 1})) == [("stale", "it is held as AAA/EUR now")]
+
+
+def test_a_rule_that_does_not_exist_is_none_of_the_cap() -> None:
+    exits = [{"id": "calm", "when": {"all": [{"tracked": False}, {"over_cap": False}]}, "action": "close"}]
+    desk = replace(planned(LEGACY, exits=exits), change=with_(rule="nothing"))
+    assert desk.says() == [("no longer wanted", "the rule calm applies now")]
 
 
 def test_what_no_rule_closes_any_more_is_told_why() -> None:
@@ -383,6 +402,26 @@ def test_no_more_are_sold_than_are_above_the_cap_now() -> None:
     assert one.says(held(10, 20)) == [("no longer wanted", "the cap is met")]
 
 
+def test_what_could_not_be_sold_is_no_candidate_of_the_cap() -> None:
+    account = held(10, 20, 30)
+    first, second, third = account.positions
+    locked = replace(account, positions=(first, replace(second, locked=Decimal(20)), third))
+    desk = replace(planned(locked, max_positions=2), change=with_(symbol="BBB/USD", expects=expected(20)))
+    assert desk.says() == [("no longer wanted", "the cap is met")]
+
+
+@pytest.mark.parametrize(("strategy", "is_kept"), [("core", True), ("APEX_v7.1", False)])
+@pytest.mark.parametrize("last", [100, 103], ids=["still chosen", "no longer the first"])
+def test_a_candidate_of_the_cap_that_an_invariant_keeps_now_is_not_sold(
+    strategy: str, last: Amount, is_kept: bool
+) -> None:
+    never = [{"when": {"strategy": "core"}, "do": "close"}]
+    account = held("10", "10.1", 30)
+    tracked = {**account.tracker, "AAA/USD": replace(record(), strategy=strategy)}
+    now = replace(account, tracker=tracked, markets={**account.markets, "AAA/USD": market(last)})
+    assert (planned(account, max_positions=2, never=never).says(now) == [WANTED]) is not is_kept
+
+
 def test_another_candidate_of_the_cap_may_go_where_prices_have_moved() -> None:
     account = held("10", "10.1", 30)
     assert planned(account, max_positions=2).says(held("10", "10.1", 30, markets={"AAA/USD": market(103)})) == [WANTED]
@@ -450,9 +489,6 @@ def test_dust_is_converted_as_far_as_it_is_free() -> None:
 
 
 def test_dust_that_the_policy_sells_or_that_is_under_a_limit_is_not_converted() -> None:
-    assert replace(planned(ZOMBIE, dust={"convert": True}), change=with_(kind="convert_dust")).says() == [
-        ("no longer wanted", "it is not to be converted")
-    ]
 
     assert replace(planned(crumb(), dust={"convert": True}), change=with_(limit_price=Decimal(99))).says() == [
         ("no longer wanted", "its limit is not the policy's")
@@ -473,9 +509,36 @@ def test_dust_that_has_become_dearer_than_its_threshold_is_converted_as_far_as_i
     assert planned(cheap, **small).most(dearer) == ["0.0004"]
 
 
-def test_dust_that_can_be_sold_is_not_converted() -> None:
-    desk = replace(planned(crumb("0.05"), dust={"convert": True}), change=with_(kind="convert_dust"))
-    assert desk.says() == [("no longer wanted", "it is not to be converted")]
+@pytest.mark.parametrize(
+    ("exits", "convert", "least", "is_wanted"),
+    [
+        (DUST, True, 20, True),
+        (DUST, True, 1, False),
+        (DUST, False, 20, False),
+        ([{**DUST[0], "id": "legacy", "rule": 3}], True, 20, False),
+    ],
+    ids=["small dust", "it can be sold", "not allowed", "no dust"],
+)
+def test_what_is_converted_is_dust_too_small_to_sell(exits: Given, convert: bool, least: int, is_wanted: bool) -> None:
+    desk = replace(planned(crumb(10), exits=exits, dust={"convert": convert}), change=with_(kind="convert_dust"))
+    now = replace(crumb(10), markets={"AAA/USD": market(min_amount=least)})
+    assert desk.says(now) == [WANTED if is_wanted else ("no longer wanted", "it is not to be converted")]
+
+
+def test_a_conversion_that_has_become_too_dear_is_told_with_its_terms() -> None:
+    dear = replace(crumb(), conversions={"AAA/USD": Conversion(Decimal("0.06"))})
+    ((standing, why),) = planned(crumb(), dust={"convert": True}).says(dear)
+    assert (standing, "(6 %), and 5 % is allowed" in why) == ("no longer wanted", True)
+
+
+@pytest.mark.parametrize(("quantity", "is_wanted"), [("10", True), ("10.1", False)])
+def test_dust_may_be_dearer_by_the_move_of_a_price_and_no_more(quantity: str, is_wanted: bool) -> None:
+    account, now = (
+        snapshot(position(quantity=held_), markets={"AAA/USD": market(last)}, tracked=["AAA/USD"])
+        for held_, last in (("10", 100), (quantity, 105))
+    )
+    desk = planned(account, dust_usd_threshold=1001, dust_pct_threshold=0)
+    assert (desk.says(now) == [WANTED]) is is_wanted
 
 
 def test_a_conversion_needs_no_limit_where_sales_have_one_and_goes_for_the_balance_of_a_sale() -> None:
@@ -499,6 +562,10 @@ def test_money_is_converted_as_far_as_it_is_there() -> None:
     assert (desk.says(), desk.most()) == ([WANTED], ["500"])
     assert desk.most(francs(400)) == ["400"]
     assert desk.says(francs(0)) == [("no longer wanted", "there is no such money to convert now")]
+
+
+def test_money_is_of_no_position_whatever_rule_somebody_names() -> None:
+    assert replace(planned(francs(500), cash={"convert": True}), change=with_(rule="over-cap")).says() == [WANTED]
 
 
 def test_money_is_converted_once() -> None:
@@ -544,5 +611,8 @@ def test_a_cancel_for_an_exit_stands_and_falls_with_it() -> None:
     altered = replace(desk, change=lambda one: replace(one, order_id="other") if one.kind == "cancel_order" else one)
     there = replace(account(), open_orders=(RESTING, other), markets={**ZOMBIE.markets, "BBB/USD": market()})
     assert altered.says(there)[0] == ("no longer wanted", "no rule cancels the order now")
+    parts = planned(replace(account(), markets={"AAA/USD": market(max_amount=5)}))
+    first_is_altered = replace(parts, change=lambda one: replace(one, side="buy") if one.part == 1 else one)
+    assert [told == WANTED for told in first_is_altered.says()] == [True, False, True]
     settled = replace(desk, settled=frozenset({"a2"}))
     assert settled.says(account()) == [WANTED]
