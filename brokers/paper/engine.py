@@ -63,7 +63,7 @@ class MatchingEngine:
         self._markets = dict(snapshot.markets)
         self._open = take_over_orders(snapshot, notes, self._ledger)
         self._closed = {order.id: order for order in notes.closed_orders}
-        self._named: dict[str, dict[str, None]] = {}  # order ids by client id, oldest first
+        self._named: dict[str | None, dict[str, None]] = {}  # order ids by client id, oldest first
         for order in (*notes.closed_orders, *self._open.values()):
             self._name(order)
         self._next_id = notes.next_order_id
@@ -122,8 +122,8 @@ class MatchingEngine:
         return None if order is None else self._report(order)
 
     def closed_since(self, since: datetime) -> list[str]:
-        """Return the client order ids of the orders that ended since a time."""
-        ended = [order for order in self._closed.values() if order.updated_at is None or order.updated_at > since]
+        """Return the client order ids of the orders that ended since a time, or nobody knows when."""
+        ended = [order for order in self._closed.values() if order.updated_at is None or order.updated_at >= since]
         return [order.client_order_id for order in ended if order.client_order_id is not None]
 
     @exactly
@@ -166,9 +166,9 @@ class MatchingEngine:
         self._markets[symbol] = market
         if not market.active:
             return ()
-        before = [order for order in self._open.values() if order.symbol == symbol]
-        after = [self._match(order, market, now, arriving=False) for order in before]
-        return tuple(self._report(new) for old, new in zip(before, after, strict=True) if new != old)
+        resting = [order for order in self._open.values() if order.symbol == symbol]
+        matched = [(order, self._match(order, market, now, arriving=False)) for order in resting]
+        return tuple(self._report(after) for before, after in matched if after != before)
 
     def _report(self, order: PaperOrder) -> OrderReport:
         return to_report(order, self._ledger.currency_of(order.symbol, order.type))
@@ -179,8 +179,6 @@ class MatchingEngine:
         return OrderCase(request, market, side, terms, self._ledger, self._options)
 
     def _refuse_id(self, client_order_id: str | None) -> Refused | None:
-        if client_order_id is None:
-            return None
         named = self._named.get(client_order_id, {})
         if not named or (self._options.unique_client_order_ids == "open" and self._open.keys().isdisjoint(named)):
             return None
@@ -191,7 +189,7 @@ class MatchingEngine:
             self._named.setdefault(order.client_order_id, {})[order.id] = None
 
     def _forget(self, order: PaperOrder) -> None:
-        named = self._named.get(order.client_order_id or "", {})
+        named = self._named.get(order.client_order_id, {})
         named.pop(order.id, None)
 
     def _new_id(self) -> str:
@@ -203,7 +201,7 @@ class MatchingEngine:
     def _find(self, reference: OrderReference) -> PaperOrder | None:
         if reference.order_id is not None:
             return self._open.get(reference.order_id) or self._closed.get(reference.order_id)
-        named = [*self._named.get(reference.client_order_id or "", {})]
+        named = [*self._named.get(reference.client_order_id, {})]
         for orders in (self._open, self._closed):
             for name in reversed(named):
                 if name in orders:
@@ -250,7 +248,7 @@ class MatchingEngine:
     def _match(self, order: PaperOrder, market: Market, now: datetime, *, arriving: bool) -> PaperOrder:
         """Fill what the prices allow; an order that arrives takes, one that rested makes."""
         if order.fires_above is not None:
-            if arriving or not _fires(order, market):
+            if not _fires(order, market):
                 return order
             order = self._keep(replace(order, fires_above=None, updated_at=now))
             arriving = True  # a stop that fires meets the book as a new order does

@@ -351,8 +351,9 @@ def _reason(view: PositionView, rule: ExitRule) -> str:
 def _bounded_reason(view: PositionView, rule: ExitRule, context: ExitContext) -> str:
     """Give the reason of a sale, and what a group has added to an exit of the account's own."""
     order = context.group.orders.get(view.position.key)
-    is_bound = order is not None and order.rule is None and bool(order.because)
-    return f"{_reason(view, rule)}; {order.because}" if order is not None and is_bound else _reason(view, rule)
+    if order is None or order.rule is not None or not order.because:
+        return _reason(view, rule)
+    return f"{_reason(view, rule)}; {order.because}"
 
 
 def _blocked(view: PositionView, rule: ExitRule, reason: BlockedReason) -> Blocked:

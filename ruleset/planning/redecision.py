@@ -68,18 +68,19 @@ class Redecision:
         """Judge every action that is not settled, in the plan's order."""
         judged: dict[str, Judgement] = {}
         spent: dict[str, Decimal] = {}
-        chosen = set[str]()
+        by_cap = set[str]()
         excess = self.draft.excess
         open_actions = [action for action in self.actions if action.id not in self.settled]
         for action in open_actions:
             if action.kind == "cancel_order":
                 continue
-            judgement = self._of_exit(action, spent, excess)
+            judgement = self._of_exit(action, spent, excess + (action.key in by_cap))
             judged[action.id] = judgement
             if judgement.standing is Standing.WANTED:
+                if self._uses_excess(action) and action.key not in by_cap:  # all orders of a position count as one
+                    by_cap.add(action.key)
+                    excess -= 1
                 key = _budget_key(action)
-                excess -= self._uses_excess(action) and action.key not in chosen
-                chosen.add(action.key)
                 spent[key] = spent.get(key, ZERO) + action.quantity
         exits = {action.id: judged[action.id] for action in open_actions if action.id in judged}
         return {action.id: judged.get(action.id) or self._of_cancel(action, exits) for action in open_actions}
@@ -89,13 +90,12 @@ class Redecision:
         return {decision.key: decision for decision in self.draft.decisions}
 
     @cached_property
-    def _exits_of(self) -> Mapping[str, Sequence[Action]]:
-        """The actions of the plan that cancel nothing, by position."""
-        exits: dict[str, list[Action]] = {}
+    def _actions_of(self) -> Mapping[str | None, Sequence[Action]]:
+        """The actions of the plan, by position."""
+        actions: dict[str | None, list[Action]] = {}
         for action in self.actions:
-            if action.kind != "cancel_order":
-                exits.setdefault(action.key, []).append(action)
-        return exits
+            actions.setdefault(action.key, []).append(action)
+        return actions
 
     @cached_property
     def _open_orders(self) -> frozenset[str]:
@@ -111,12 +111,10 @@ class Redecision:
         """Judge a cancel: a stale order by itself, one in the way of an exit by that exit."""
         if action.order_id not in self._open_orders:
             return Judgement(Standing.DONE, "the order is no longer open")
-        key = action.expects.get("position")
-        if key is not None:
-            theirs = [exits[other.id] for other in self._exits_of.get(key, ()) if other.id in exits]
-            wanted = [judgement for judgement in theirs if judgement.standing is Standing.WANTED]
-            if theirs and not wanted:
-                return theirs[0]
+        others = self._actions_of.get(action.expects.get("position"), ())
+        theirs = [exits[other.id] for other in others if other.id in exits]
+        if theirs and not any(judgement.standing is Standing.WANTED for judgement in theirs):
+            return theirs[0]
         if (action.symbol, action.order_id) not in self._cancels:
             return Judgement(Standing.UNWANTED, "no rule cancels the order now")
         return Judgement(Standing.WANTED)
@@ -131,10 +129,12 @@ class Redecision:
         if view.price.status == "unavailable":
             return Judgement(Standing.UNREADABLE, "its price cannot be read")
         moved = self._moved(action, view) or _price_move(action, view, self.policy.guards["max_price_move_pct"])
+        if moved is not None:
+            return Judgement(Standing.STALE, moved)
         unwanted = self._unwanted(action, decision, excess)
-        if moved is None and unwanted is None:
-            return self._bounded(action, decision, spent)
-        return Judgement(Standing.STALE, moved) if moved is not None else Judgement(Standing.UNWANTED, unwanted or "")
+        if unwanted is not None:
+            return Judgement(Standing.UNWANTED, unwanted)
+        return self._bounded(action, decision, spent)
 
     def _of_gone(self, action: Action) -> Judgement:
         """Judge what is about a position that is not there: gone with its balance, or held under another symbol."""
@@ -173,11 +173,11 @@ class Redecision:
         rule = decision.exit
         if rule is not None and rule.id == action.rule:
             return rule if not self._uses_excess(action) or excess > 0 else "the cap is met by others"
-        planned = next((one for one in self.policy.exits if one.id == action.rule), None)
-        if planned is not None and self._uses_excess(action):
+        if self._uses_excess(action):
             if action.key in self.draft.cap_candidates and excess > 0:
                 return self._exit_allowed({**decision.view.facts, "over_cap": True})
             return "the cap is met"
+        planned = next((one for one in self.policy.exits if one.id == action.rule), None)
         if planned is not None and planned.is_dust:
             return self._exit_allowed(_cheaper(decision.view.facts, self.policy.guards["max_price_move_pct"]))
         return rule
@@ -192,7 +192,7 @@ class Redecision:
         """Check whether an action is there because of the cap: the rule does not apply without it."""
         rule = next((one for one in self.policy.exits if one.id == action.rule), None)
         decision = self._decisions.get(action.key)
-        if rule is None or decision is None or action.kind == "cancel_order":
+        if rule is None or decision is None:
             return False
         facts = decision.view.facts
         # The draft has just decided on facts that are not over the cap: its exit is the one without it.
@@ -218,7 +218,8 @@ class Redecision:
             return Judgement(Standing.WANTED, most=min(most, view.held - view.position.locked))
         sendable = floor_to_step(min(action.quantity, most, free), view.amount_step)
         if not reaches_minimum(view, sendable, action.limit_price):
-            return Judgement(Standing.STALE, f"of {plain(view.held)} only {plain(max(free, ZERO))} is free now")
+            left = max(min(most, free), ZERO)
+            return Judgement(Standing.STALE, f"of {plain(view.held)} only {plain(left)} can be sold now")
         return Judgement(Standing.WANTED, most=most)
 
     def _planned(self, key: str) -> Decimal:
@@ -314,7 +315,7 @@ def _cheaper(facts: Facts, share: Decimal) -> Facts:
 def _is_of_kind(action: Action, rule: ExitRule) -> bool:
     kinds: Mapping[str, frozenset[str]] = {
         "close": frozenset({"close", "convert_dust"}),
-        "unwind": frozenset({"unwind", "convert_dust"}),
+        "unwind": frozenset({"unwind"}),
         "attach_stop": frozenset({"attach_stop", "adopt"}),
     }
     return action.kind in kinds[rule.action]
@@ -354,6 +355,4 @@ def _is_near(price: Decimal | None, wanted: Decimal | None, share: Decimal) -> b
 
 def _budget_key(action: Action) -> str:
     """Return what actions share that take from one balance; of one position all sales do, whatever their kind."""
-    if action.kind in {"convert_cash", "attach_stop", "adopt"}:
-        return f"{action.kind} {action.side} {action.key}"
-    return action.key
+    return action.key if action.reduces else f"{action.kind} {action.side} {action.key}"

@@ -254,9 +254,7 @@ def coming_cycles(
     """
     cycles: list[ComingCycle] = []
     at = now
-    paced = policy.unwind.max_participation is not None
-    most = policy.unwind_cycles + (MOST_BEYOND if paced else 0)
-    while policy.gradual_unwind_pct > 0 and len(cycles) <= most:
+    while policy.gradual_unwind_pct > 0 and len(cycles) <= policy.unwind_cycles + MOST_BEYOND:
         step = next_step(view, progress, policy, at)
         if step.due_at is not None:
             at = step.due_at
@@ -265,7 +263,7 @@ def coming_cycles(
             break
         left = view.held if step.counts else view.held - Slice(view, step, price).quantity
         cycles.append(ComingCycle(at, step, view.held - left, left))
-        if (step.cycle >= step.cycles and not step.is_capped) or floor_to_step(left, view.amount_step) <= 0:
+        if floor_to_step(left, view.amount_step) <= 0:
             break
         progress = UnwindProgress(
             step.cycle, step.remaining_pct, step.initial_quantity, step.started_at, at, step.added

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
-from exitplan.brokers.paper.engine import Prices
+from exitplan.brokers.paper.engine import MatchingEngine, Prices
+from exitplan.brokers.paper.notes import Notes
 from exitplan.brokers.protocol import ConvertRequest, OrderReference
 from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position
 from tests.brokers.accounts import (
@@ -199,6 +203,30 @@ def test_an_order_never_takes_the_id_of_a_recorded_one() -> None:
     taken = OpenOrder("paper-1", "ETH/USD", "sell", "limit", d("1"), price=d("150"))
     venue = engine(snapshot(open_orders=(taken,)))
     assert done(venue.place(order(), NOW)).order_id == "paper-2"
+
+
+def test_orders_are_numbered_in_turn_past_a_recorded_one_that_has_ended() -> None:
+    venue = engine(snapshot(open_orders=(OpenOrder("paper-2", "ETH/USD", "sell", "limit", d("1"), price=d("150")),)))
+    done(venue.cancel(OrderReference(symbol="ETH/USD", order_id="paper-2"), NOW))
+    names = [done(venue.place(order(), NOW)).order_id for _ in range(3)]
+    assert names == ["paper-1", "paper-3", "paper-4"]
+
+
+@pytest.mark.parametrize(("since", "names"), [(-1, ["early", "late"]), (0, ["early", "late"]), (1, ["late"]), (3, [])])
+def test_past_orders_are_those_that_ended_since_a_time(since: int, names: list[str]) -> None:
+    venue = engine()
+    for minute, name in enumerate(("early", None, "late")):
+        done(venue.place(order(client_order_id=name), NOW + timedelta(minutes=minute)))
+    done(venue.place(limit("sell", "1", "150", client_order_id="resting"), NOW + timedelta(minutes=9)))
+    assert venue.closed_since(NOW + timedelta(minutes=since)) == names
+
+
+def test_an_order_that_ended_nobody_knows_when_is_among_the_past_ones_of_any_time() -> None:
+    venue = engine()
+    done(venue.place(order(client_order_id="mine"), NOW))
+    (ended,) = venue.notes().closed_orders
+    notes = Notes(closed_orders=(replace(ended, updated_at=None),))
+    assert MatchingEngine(snapshot(), notes).closed_since(NOW) == ["mine"]
 
 
 def test_only_the_latest_closed_orders_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

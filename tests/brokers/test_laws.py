@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from exitplan.brokers.paper.changes import RecordingEngine
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
-from exitplan.brokers.paper.orders import PaperOrder, sum_exactly
+from exitplan.brokers.paper.orders import Hold, PaperOrder, sum_exactly
 from exitplan.brokers.protocol import ConvertRequest, OrderReference, OrderRequest
 from exitplan.ruleset.model.snapshot import OrderSide, snapshot_from_document, snapshot_to_document
-from tests.brokers.accounts import NOW, charging, d, snapshot
+from tests.brokers.accounts import NOW, by_client_id, charging, d, snapshot
 
 SYMBOL = "ETH/USD"
 
@@ -31,6 +31,7 @@ class Step:
     quantity: Decimal
     price: Decimal
     reduce_only: bool
+    client_order_id: str | None
 
 
 STEPS = st.lists(
@@ -41,6 +42,7 @@ STEPS = st.lists(
         quantity=st.decimals("0.001", "6", places=3),
         price=st.decimals("60", "140", places=2),
         reduce_only=st.booleans(),
+        client_order_id=st.sampled_from([None, None, "a", "b"]),
     ),
     max_size=25,
 )
@@ -57,14 +59,18 @@ def take(venue: MatchingEngine | RecordingEngine, number: int, step: Step) -> No
     elif step.kind == "cancel":
         venue.cancel(OrderReference(symbol=SYMBOL, order_id=f"paper-{int(step.quantity) + 1}"), now)
     elif step.kind == "convert":
-        venue.convert(ConvertRequest(client_order_id=None, symbol=SYMBOL, quantity=step.quantity), now)
+        venue.convert(_conversion(step), now)
     else:
         venue.place(_order(step), now)
 
 
+def _conversion(step: Step) -> ConvertRequest:
+    return ConvertRequest(client_order_id=step.client_order_id, symbol=SYMBOL, quantity=step.quantity)
+
+
 def _order(step: Step) -> OrderRequest:
     return OrderRequest(
-        client_order_id=None,
+        client_order_id=step.client_order_id,
         symbol=SYMBOL,
         side=step.side,
         type=step.kind,  # type: ignore[arg-type]
@@ -143,6 +149,14 @@ def test_what_is_locked_is_what_open_orders_hold(steps: list[Step]) -> None:
 
 
 @given(STEPS)
+def test_an_open_order_holds_what_the_rest_of_it_needs(steps: list[Step]) -> None:
+    for order in ran(steps)._open.values():
+        price = order.price or order.trigger_price or d("0")
+        cost = order.remaining * price * (1 + d("0.002"))
+        assert order.hold == (Hold(quantity=order.remaining) if order.side == "sell" else Hold(cost))
+
+
+@given(STEPS)
 def test_no_order_fills_beyond_what_was_asked(steps: list[Step]) -> None:
     for order in orders(ran(steps)):
         assert order.filled <= order.quantity
@@ -181,5 +195,8 @@ def test_a_restart_from_its_file_changes_nothing(before: list[Step], after: list
     for number, step in enumerate(after):
         take(venue, number, step)
         take(again, number, step)
+    for name in ("a", "b"):
+        assert again.look_up(by_client_id(name)) == venue.look_up(by_client_id(name))
+    assert again.closed_since(NOW) == venue.closed_since(NOW)
     assert again.snapshot(NOW) == venue.snapshot(NOW)
     assert again.notes() == venue.notes()

@@ -174,6 +174,12 @@ def test_fees_come_out_of_the_trade_where_there_is_too_little_of_the_coin() -> N
     assert cash(venue)[0] == d("1490.05")
 
 
+def test_a_fill_without_a_fee_takes_nothing_from_the_coin() -> None:
+    held = (Position("ETH/USD", "long", d("5")), Position("BNB/USD", "long", d("1")))
+    report = done(engine(snapshot(positions=held, markets=BNB), fee_asset="BNB").place(order(), NOW))
+    assert (report.fee, report.fee_currency) == (d("0"), "USD")
+
+
 # --- both sides of a contract ---
 
 
@@ -202,7 +208,8 @@ def test_without_a_side_an_order_opens_in_hedge_mode_unless_it_only_reduces() ->
 
 def test_the_side_of_a_recorded_order_stays() -> None:
     resting = OpenOrder("o1", CONTRACT, "sell", "limit", d("1"), price=d("60000"), position_side="short")
-    venue = engine(snapshot(positions=_both_sides(), open_orders=(resting,)))
+    other = OpenOrder("o2", "ETH/EUR", "buy", "limit", d("1"), price=d("90"))
+    venue = engine(snapshot(positions=_both_sides(), open_orders=(resting, other)))
     assert venue.snapshot(NOW).open_orders[0].position_side == "short"
 
 

@@ -107,6 +107,25 @@ def test_a_venue_may_take_an_id_only_once_ever() -> None:
     assert reason(venue.place(order(client_order_id="a"), NOW)) == "duplicate-client-order-id"
 
 
+def test_a_conversion_needs_an_id_of_its_own_as_well() -> None:
+    venue = engine()
+    done(venue.place(limit("sell", "1", "150", client_order_id="a"), NOW))
+    request = ConvertRequest(client_order_id="a", symbol="ETH/USD", quantity=d("1"))
+    assert reason(venue.convert(request, NOW)) == "duplicate-client-order-id"
+
+
+def test_orders_without_an_id_are_as_many_as_one_likes() -> None:
+    venue = engine(unique_client_order_ids="ever")
+    assert [done(venue.place(limit("sell", "1", "150"), NOW)).status for _ in range(2)] == ["open", "open"]
+
+
+def test_what_is_no_longer_remembered_leaves_its_id_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exitplan.brokers.paper.engine.HISTORY", 1)
+    venue = engine(unique_client_order_ids="ever")
+    for name in ("a", "b", "a"):
+        assert done(venue.place(order(client_order_id=name), NOW)).status == "closed"
+
+
 def test_an_order_that_was_filled_cannot_be_cancelled() -> None:
     venue = engine()
     report = done(venue.place(order(), NOW))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -45,6 +46,13 @@ def test_a_resting_buy_locks_its_cost_and_the_fee() -> None:
     venue = engine(taker_fee="0.001", maker_fee="0.002")
     done(venue.place(limit("buy", "2", "90"), NOW))
     assert cash(venue) == (d("819.64"), d("180.36"))
+
+
+def test_a_buy_that_fills_in_part_keeps_the_cost_and_the_fee_of_its_rest_locked() -> None:
+    venue = engine(taker_fee="0.001", maker_fee="0.002", depth="0.5")
+    done(venue.place(limit("buy", "2", "90"), NOW))
+    tick(venue, "90")
+    assert cash(venue) == (d("819.64"), d("135.27"))
 
 
 def test_cancelling_gives_back_what_was_locked() -> None:
@@ -93,8 +101,8 @@ def test_a_sell_stop_fires_when_the_price_falls_to_it() -> None:
     venue = engine(slippage="0.01")
     done(venue.place(stop("sell", "5", "90"), NOW))
     assert tick(venue, "90.01") == ()
-    (report,) = tick(venue, "88")
-    assert (report.status, report.average_price) == ("closed", d("87.12"))
+    (report,) = tick(venue, "90")
+    assert (report.status, report.average_price) == ("closed", d("89.10"))
 
 
 def test_a_buy_stop_fires_when_the_price_rises_to_it() -> None:
@@ -122,6 +130,13 @@ def test_a_stop_limit_rests_at_its_limit_once_it_has_fired() -> None:
     assert (filled.status, filled.average_price) == ("closed", d("89"))
 
 
+def test_a_stop_limit_that_fires_inside_its_limit_takes_at_the_touch() -> None:
+    venue = engine(taker_fee="0.01", maker_fee="0.5")
+    done(venue.place(order(quantity="2", type="stop_limit", trigger_price="90", price="80"), NOW))
+    (report,) = tick(venue, "85")
+    assert (report.status, report.average_price, report.fee) == ("closed", d("85"), d("1.70"))
+
+
 def test_a_stop_locks_what_it_would_sell() -> None:
     venue = engine()
     done(venue.place(stop("sell", "5", "90"), NOW))
@@ -138,8 +153,10 @@ def test_nothing_fills_while_the_price_is_not_known(status: str) -> None:
 
 def test_nothing_fills_on_a_market_that_does_not_trade() -> None:
     halted = Position("HALT/USD", "long", d("1"), locked=d("1"))
-    venue = engine(snapshot(positions=(halted,)))
+    resting = replace(recorded("o1", "sell", "1", "150"), symbol="HALT/USD")
+    venue = engine(snapshot(positions=(halted,), open_orders=(resting,)))
     assert tick(venue, "500", "HALT/USD") == ()
+    assert venue.snapshot(NOW).open_orders == (resting,)
 
 
 def test_a_tick_of_another_market_touches_nothing() -> None:
@@ -198,6 +215,29 @@ def test_a_recorded_account_that_locks_more_than_it_has_sells_what_it_has() -> N
     assert position(venue) is None
 
 
+def test_an_order_ends_once_there_is_less_left_than_could_fill() -> None:
+    holding = Position("ETH/USD", "long", d("1.5"), locked=d("1.5"))
+    venue = engine(snapshot(positions=(holding,), open_orders=(recorded("o1", "sell", "3", "150"),)), depth="1")
+    ends = [(report.status, report.filled) for _ in range(2) for report in tick(venue, "150")]
+    assert ends == [("open", d("1")), ("cancelled", d("1.5"))]
+
+
+def test_a_recorded_buy_that_holds_no_fee_keeps_the_money_that_is_left_for_its_rest() -> None:
+    account = snapshot(cash=Cash(d("0"), d("90")), open_orders=(recorded("o1", "buy", "1", "90"),))
+    venue = engine(account, depth="0.5", maker_fee="0.01")
+    tick(venue, "90")
+    assert cash(venue) == (d("0"), d("44.55"))
+    (report,) = tick(venue, "90")
+    assert (report.status, report.filled) == ("cancelled", d("0.99"))
+    assert cash(venue) == (d("0.009"), d("0"))
+
+
+def test_the_rest_of_an_order_fills_whole_within_the_depth_though_it_is_between_two_steps() -> None:
+    venue = engine(snapshot(open_orders=(recorded("o1", "sell", "1.2345", "150"),)), depth="1.2345")
+    (report,) = tick(venue, "150")
+    assert (report.status, report.filled) == ("closed", d("1.2345"))
+
+
 def test_a_stop_waits_while_the_price_is_not_known() -> None:
     venue = engine()
     done(venue.place(stop("sell", "5", "90"), NOW))
@@ -213,7 +253,7 @@ def test_a_recorded_market_order_fills_at_the_next_price() -> None:
 def test_a_recorded_sell_of_what_is_not_held_ends_unfilled() -> None:
     venue = engine(snapshot(positions=(), open_orders=(recorded("o1", "sell", "2", "150"),)))
     (report,) = tick(venue, "150")
-    assert (report.status, report.filled) == ("cancelled", d("0"))
+    assert (report.status, report.filled, report.average_price) == ("cancelled", d("0"), None)
 
 
 def test_an_order_that_holds_nothing_cannot_sell_what_another_order_holds() -> None:

@@ -95,6 +95,7 @@ def test_of_several_orders_the_largest_and_the_widest_are_named() -> None:
     sales = [Sale(f"{name}/USD", Decimal(size), market(bid=100 - size, ask=100)) for name, size in [("A", 5), ("B", 7)]]
     for guard, limit in (("max_order_value", Decimal(6)), ("max_spread_pct", Decimal("0.06"))):
         assert verdict_on(*sales, **{guard: limit}).detail == "B/USD"
+        assert verdict_on(*sales, **{guard: 2 * limit}).detail is None
 
 
 def test_an_order_whose_value_nobody_can_tell_passes_no_limit() -> None:
@@ -186,6 +187,8 @@ def test_of_an_account_that_is_worth_nothing_nothing_of_value_is_sold(
         ({"price_status": "missing"}, market(None), True),
         ({"price_missing_minutes": {"gte": 30}}, market(None), True),
         ({"price_status": {"ne": "ok"}}, None, True),
+        ({"not": {"price_basis": "last"}}, market(None), True),
+        ({"not": {"price_basis": "last"}}, market(None, bid=99, ask=101), False),
         ({"tracked": False}, market(None), False),
     ],
     ids=str,

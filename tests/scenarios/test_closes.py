@@ -215,3 +215,10 @@ def test_max_run_is_the_share_of_equity_and_its_limit_is_allowed(limit: str, ok:
 def test_cancels_are_not_sold_and_do_not_count_for_max_run() -> None:
     account = snapshot(orders=[order(quantity=1000, price=1000, minutes=31)], cash=1)
     assert guards(plan_of(account))["max_run_pct"] is True
+
+
+def test_an_exit_that_an_invariant_rules_out_is_blocked_and_wants_a_person() -> None:
+    plan = plan_of(snapshot(position()), never=[{"when": {"tracked": False}, "do": "unwind"}])
+    (found,) = plan["blocked"]
+    assert (plan["actions"], found["reason"], found["escalate"]) == ([], "invariant", True)
+    assert found["because"].startswith("legacy would unwind it, and the policy says: never unwind where ")

@@ -13,7 +13,10 @@ _EXECUTOR = ("tests/executor/",)
 _RULES = ("tests/ruleset/", "tests/scenarios/")
 _PAPER = tuple(
     f"tests/brokers/test_{name}.py"
-    for name in ("derivatives", "fills", "laws", "options", "paper_broker", "pricing", "refusals", "resting_orders")
+    for name in (
+        *("derivatives", "fills", "laws", "options", "paper_broker", "pricing", "real_accounts", "refusals"),
+        "resting_orders",
+    )
 )
 ROOMS: Mapping[str, tuple[str, ...]] = {
     **{
@@ -27,7 +30,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     **{f"ruleset/planning/{name}.py": _RULES for name in ("checks", "exits", "order_sizes", "planner")},
     "ruleset/planning/guards.py": (*_RULES, "tests/executor/test_order_guards.py"),
     "ruleset/planning/unwind.py": (*_RULES, "tests/executor/test_pace.py", "tests/executor/test_unwinding.py"),
-    "ruleset/planning/redecision.py": _EXECUTOR,
+    "ruleset/planning/redecision.py": ("tests/ruleset/test_redecision.py", *_EXECUTOR),
     "brokers/paper/engine.py": _PAPER,
 }
 """The files that are changed, and the tests of their rooms."""
