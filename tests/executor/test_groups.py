@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exitplan.brokers.protocol import Capabilities, Done, LookUp, OrderReference, OrderReport, Outcome, Unknown
+from exitplan.executor.apply.events import Stop
 from exitplan.executor.apply.orders import in_groups
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
@@ -180,6 +181,33 @@ def test_one_that_nobody_can_tell_of_stops_the_run_once_its_group_is_settled(on_
     result = scene.apply()
     assert (result.exit_code, statuses(result)) == (9, ["done", "needs_human", "open", "open", "open"])
     assert len(scene.trouble.orders) == 3
+
+
+@pytest.mark.parametrize(("also", "stop_after"), [(Fault.BANNED, None), (Fault.NONE, 1)], ids=["a rest", "a person"])
+def test_one_that_nobody_can_tell_of_matters_more_than_what_else_stops_the_run(
+    on_stage: Stage, also: Fault, stop_after: int | None
+) -> None:
+    scene = grouped(on_stage(five()), 2)
+    scene.break_writes(Fault.LOST_AFTER, also)
+    scene.trouble.look_ups.extend([SILENT] * 9)
+    result = scene.apply(stop_after=stop_after)
+    assert (result.exit_code, result.stop, statuses(result)[0]) == (9, Stop.OUTCOME_UNKNOWN, "needs_human")
+
+
+def test_a_clock_that_is_off_for_one_of_a_group_ends_the_run_before_the_others_are_sent_again(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()), 2)
+    scene.break_writes(Fault.CLOCK_IS_OFF, Fault.BUSY)
+    result = scene.apply()
+    assert (result.stop, statuses(result), len(scene.trouble.orders)) == (Stop.CLOCK_IS_OFF, ["open"] * 5, 2)
+    assert scene.clock.slept == []
+
+
+def test_what_is_known_is_told_before_a_rest(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = grouped(on_stage(five()), 2)
+    scene.break_writes(Fault.NONE, Fault.RATE_LIMITED)
+    told = list[int]()
+    monkeypatch.setattr(scene.clock, "sleep", lambda _: told.append(len(scene.told("action_done"))))
+    assert (scene.apply().exit_code, told) == (0, [1])
 
 
 def test_the_receive_window_is_waited_for_once_for_a_group(on_stage: Stage) -> None:

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.brokers.protocol import Done, Found, OrderReference, OrderReport
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import Done, Found, OrderReference, OrderReport, RefusalReason, Refused
 from exitplan.executor.apply.events import Stop
 from exitplan.ruleset.errors import OutcomeUnknown
 from tests.builders import order, position, snapshot
@@ -176,6 +177,39 @@ def test_a_venue_that_wants_a_long_rest_ends_the_run_and_nothing_is_waited_for(o
     assert scene.apply(plan).exit_code == 0
 
 
+@pytest.mark.parametrize(("seconds", "stop"), [(60, None), (61, Stop.VENUE_RESTS)])
+def test_a_rest_of_a_minute_is_waited_for_and_a_longer_one_ends_the_run(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, seconds: float, stop: Stop | None
+) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    answers, place = iter([Refused(RefusalReason.RATE_LIMITED, "slowly", seconds)]), PaperBroker.place_order
+    monkeypatch.setattr(PaperBroker, "place_order", lambda venue, asked: next(answers, None) or place(venue, asked))
+    result = scene.apply(plan)
+    assert (result.stop, scene.clock.slept) == (stop, [] if stop else [seconds])
+    if stop:
+        (outcome,) = result.outcomes
+        assert outcome.message == "the venue asks for a rest of 61 seconds; apply the plan again"
+
+
+def test_where_the_account_cannot_be_read_an_order_that_never_arrived_is_not_sent_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.trouble.reads.extend([True, True, False])  # for the plan, for traces of the order, and to send it again
+    result = scene.apply(plan)
+    assert (result.exit_code, result.stop, statuses(result)) == (9, Stop.OUTCOME_UNKNOWN, ["open"])
+    assert len(scene.trouble.orders) == 1
+    assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
+
+
+def test_a_cancel_that_is_never_done_is_left_open(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    monkeypatch.setattr(PaperBroker, "cancel_order", lambda *_: Done(replace(TOLD_OPEN, order_id="rest")))
+    outcome, _ = scene.apply().outcomes
+    assert (outcome.status, outcome.message) == ("open", "it never reached the venue; apply the plan again")
+
+
 def test_a_clock_that_is_off_ends_the_run_at_once_and_says_so(on_stage: Stage) -> None:
     scene = on_stage(snapshot(position("AAA/USD", 100), position("BBB/USD", 100)))
     plan = scene.plan()
@@ -226,6 +260,40 @@ def test_between_a_cancel_and_its_exit_the_account_is_read_once(on_stage: Stage)
     scene.apply()
     calls = scene.trouble.calls
     assert calls[calls.index("cancel") :] == ["cancel", "read", "place", "read"]
+
+
+def test_where_a_cancel_stays_unknown_nothing_more_is_read_or_sent_but_the_verification(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    plan = scene.plan()
+    scene.break_writes(Fault.LOST_AFTER)
+    scene.trouble.look_ups.append(SILENT)
+    scene.trouble.calls.clear()
+    assert scene.apply(plan).exit_code == 9
+    assert scene.trouble.calls == ["read", "cancel", "look up", "read"]
+
+
+def test_a_balance_that_a_cancel_does_not_free_is_waited_for_and_the_exit_is_what_is_free(on_stage: Stage) -> None:
+    orders = [order("one", "AAA/USD", "sell", 20, price=500), order("two", "AAA/USD", "sell", 20, price=500)]
+    scene = on_stage(over_cap(orders=orders, locked=40), parameters={"max_positions": 2})
+    plan = scene.plan()
+    scene.break_writes(Fault.REFUSED)
+    scene.trouble.calls.clear()
+    result = scene.apply(plan)
+    assert statuses(result) == ["refused", "done", "done"]
+    assert [sent.quantity for sent in scene.trouble.orders] == [Decimal(80)]
+    assert (scene.clock.slept, scene.trouble.calls) == (
+        [0.5] * 4,
+        ["read", "cancel", "cancel", *["read"] * 4, "place", "read"],
+    )
+
+
+def test_where_nothing_was_cancelled_no_balance_is_waited_for(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    plan = scene.plan()
+    scene.break_writes(Fault.REFUSED)
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert (scene.clock.slept, scene.trouble.calls) == ([], ["read", "cancel", "read", "place", "read"])
 
 
 @pytest.mark.parametrize("fault", LOST, ids=lambda fault: fault.name)

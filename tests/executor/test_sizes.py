@@ -63,6 +63,17 @@ def test_a_part_that_is_refused_ends_an_exit_that_is_tried_once(on_stage: Stage)
     assert (scene.state().failed_exits, scene.held(SOL)) == ({SOL: 1}, "360")
 
 
+def test_before_each_further_part_the_account_is_read_also_where_others_go_with_it(on_stage: Stage) -> None:
+    markets = {SOL: market(100, step="1", min_amount="1", market_max_amount=60)}
+    scene = on_stage(snapshot(position(SOL, 400), position("ZZZ/USD", 100), markets=markets))
+    scene.trouble.at_once = 2
+    plan = scene.plan()
+    assert [action["symbol"] for action in plan["actions"]] == [SOL, SOL, "ZZZ/USD"]
+    scene.trouble.calls.clear()
+    assert scene.apply(plan).exit_code == 0
+    assert (scene.trouble.groups, scene.trouble.calls) == ([1, 2], ["read", "place", "read", "place", "place", "read"])
+
+
 def test_a_position_closed_in_parts_counts_once(on_stage: Stage) -> None:
     scene = large(on_stage)
     scene.apply()

@@ -9,7 +9,7 @@ import pytest
 from exitplan.executor.apply.apply import apply_plan, check_plan
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
 from exitplan.ruleset.planning.plan import read_plan
-from tests.builders import order, record, snapshot
+from tests.builders import order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import LEGACY, Scene, kinds, legacy, stage, statuses, zombie
 
@@ -164,6 +164,23 @@ def test_an_order_that_is_gone_is_done_already(on_stage: Stage) -> None:
     result = scene.apply(plan)
     assert (kinds(plan), statuses(result)) == (["cancel_order", "unwind"], ["skipped", "done"])
     assert result.exit_code == 0
+
+
+def test_what_is_stale_is_left_out_and_the_rest_is_done(on_stage: Stage) -> None:
+    scene = on_stage(legacy(position("BBB/USD", 100)))
+    plan = scene.plan()
+    scene.hold("AAA/USD", "50")
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result)) == (0, ["skipped", "done"])
+    assert (scene.held("AAA/USD"), scene.held("BBB/USD")) == ("50", "75")
+    assert scene.told("action_skipped")[0]["message"] == "stale: the quantity was 100 and is 50"
+
+
+def test_a_dry_run_counts_what_is_done_already(on_stage: Stage) -> None:
+    scene = on_stage(legacy(position("BBB/USD", 100), position("CCC/USD", 100)))
+    plan = scene.plan()
+    scene.hold("BBB/USD", None)
+    assert (len(plan["actions"]), check_plan(scene.open(), read_plan(plan)).done) == (3, 1)
 
 
 def test_a_dry_run_of_a_used_plan_says_that_it_is_used(on_stage: Stage) -> None:
