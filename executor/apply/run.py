@@ -429,7 +429,7 @@ class Run:
         """Register a position with the tracker, unless its stop could not be placed."""
         self._settle()
         stops = [other for other in self.plan.actions if other.kind == "attach_stop" and other.key == action.key]
-        placed = {self.outcomes[stop.id].status for stop in stops}
+        placed = {self.outcomes[stop.id].status if stop.id in self.outcomes else "open" for stop in stops}
         if "open" in placed:
             self._leave_open(action, "its stop was not placed yet")
         elif placed - {"done"}:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from exitplan.brokers.paper.broker import PaperBroker
-from exitplan.brokers.protocol import RefusalReason, Refused
+from exitplan.brokers.protocol import Done, OrderReport, OrderRequest, OrderStatus, RefusalReason, Refused
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.snapshot import Position, TrackerRecord
@@ -68,6 +68,41 @@ def test_a_stop_that_is_refused_keeps_no_other_position_from_being_adopted(on_st
     scene.break_writes(Fault.REFUSED)
     scene.apply()
     assert list(scene.tracked()) == ["BBB/USD"]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("closed", "done"), ("cancelled", "refused")])
+def test_a_stop_that_is_told_as_triggered_was_placed_and_one_that_was_cancelled_was_not(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, status: OrderStatus, outcome: str
+) -> None:
+    scene = conservative(on_stage)
+
+    def told(_: PaperBroker, asked: OrderRequest) -> Done:
+        report = OrderReport(
+            order_id="x1",
+            client_order_id=asked.client_order_id,
+            symbol=asked.symbol,
+            side=asked.side,
+            type=asked.type,
+            status=status,
+            quantity=asked.quantity,
+        )
+        return Done(report)
+
+    monkeypatch.setattr(PaperBroker, "place_order", told)
+    assert statuses(scene.apply())[0] == outcome
+
+
+def test_a_stop_that_was_lost_is_placed_again_although_the_position_moved_meanwhile(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.trouble.before.append(lambda: scene.hold("AAA/USD", "99.5"))
+    assert (statuses(scene.apply(plan)), len(scene.account().open_orders)) == (["done", "done"], 1)
+
+
+def test_a_venue_with_stops_at_the_market_alone_gets_those(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), base="conservative", options={"stop_limit": False})
+    assert (scene.apply().exit_code, [sent.type for sent in scene.trouble.orders]) == (0, ["stop"])
 
 
 def test_a_venue_without_stops_still_takes_sales(on_stage: Stage) -> None:

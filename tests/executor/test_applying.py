@@ -151,6 +151,31 @@ def test_beside_the_cancels_the_account_is_read_where_only_sales_come_after_them
     assert calls[: calls.index("cancel")].count("read") == 1 + reads
 
 
+def test_an_order_that_is_still_told_beside_its_cancel_is_a_reason_to_read_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[STALE]))
+    scene.trouble.beside = "before"
+    assert calls_of_applying(scene) == ["read", "read", "cancel", "read", "place", "read"]
+
+
+@pytest.mark.parametrize("fault", [Fault.OPEN_FIRST, Fault.LOST_AFTER], ids=lambda fault: fault.name)
+def test_a_cancel_that_is_not_told_as_done_is_a_reason_to_read_again(on_stage: Stage, fault: Fault) -> None:
+    scene = on_stage(legacy(orders=[STALE]))
+    scene.trouble.beside = "after"
+    scene.break_writes(fault)
+    calls = [call for call in calls_of_applying(scene) if call != "look up"]
+    assert calls == ["read", "cancel", "read", "read", "place", "read"]
+
+
+def test_where_one_of_two_cancels_is_refused_what_was_read_beside_them_is_read_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[STALE, replace(STALE, id="older")]))
+    scene.trouble.beside, scene.trouble.at_once = "after", 2
+    scene.break_writes(Fault.REFUSED)
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert scene.trouble.calls == ["read", "cancel", "cancel", "read", "read", "place", "read"]
+
+
 def test_of_several_cancels_one_by_one_the_account_is_read_beside_the_last(on_stage: Stage) -> None:
     scene = on_stage(legacy(orders=[STALE, replace(STALE, id="older")]))
     scene.trouble.beside = "after"

@@ -106,11 +106,12 @@ def test_who_is_found_at_once_is_not_asked_for_again(on_stage: Stage) -> None:
     assert scene.trouble.calls.count("look up") == 3 + 2  # of three at once, then twice of the one that was not found
 
 
+@pytest.mark.parametrize("late", [Fault.LOST_BEFORE, Fault.OPEN_FIRST], ids=lambda fault: fault.name)
 def test_what_is_known_is_in_the_journal_before_the_rest_of_its_group_is_waited_for(
-    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, late: Fault
 ) -> None:
     scene = grouped(on_stage(five()), 5)
-    scene.break_writes(Fault.NONE, Fault.NONE, Fault.LOST_BEFORE, Fault.NONE)
+    scene.break_writes(Fault.NONE, Fault.NONE, late, Fault.NONE)
     seen: list[list[str]] = []
 
     def look(clock: StillClock, seconds: float) -> None:
@@ -120,6 +121,13 @@ def test_what_is_known_is_in_the_journal_before_the_rest_of_its_group_is_waited_
     monkeypatch.setattr(StillClock, "sleep", look)
     assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
     assert seen[0] == ["done", "done", "sending", "sending", "sending"]
+
+
+def test_a_cancel_that_is_lost_among_others_is_asked_about(on_stage: Stage) -> None:
+    stale = [order(name, "AAA/USD", "buy", 1, price=90, minutes=60) for name in "123"]
+    scene = grouped(on_stage(snapshot(position("AAA/USD", 100), orders=stale)))
+    scene.break_writes(Fault.NONE, Fault.LOST_AFTER, Fault.NONE)
+    assert (statuses(scene.apply()), scene.account().open_orders) == (["done"] * 4, ())
 
 
 def test_cancels_go_with_cancels_alone(on_stage: Stage) -> None:
@@ -222,6 +230,9 @@ def test_a_group_waits_once_between_two_questions_too(on_stage: Stage) -> None:
     scene.break_writes(*[Fault.LOST_BEFORE] * 5)
     scene.apply()
     assert scene.clock.slept == [5.5, 0.2]
+    calls = scene.trouble.calls
+    last = len(calls) - calls[::-1].index("look up")
+    assert calls[last : last + 3] == ["read", "read", "place"]  # for traces of all, and to send the first again
 
 
 def test_what_the_venue_shows_already_is_not_waited_for(on_stage: Stage) -> None:

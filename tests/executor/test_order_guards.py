@@ -57,23 +57,6 @@ def test_an_order_whose_spread_is_gone_at_apply_is_refused(on_stage: Stage) -> N
     assert scene.trouble.orders == []
 
 
-@pytest.mark.parametrize(("is_begun", "sent"), [(False, 0), (True, 1)])
-def test_a_guard_on_the_whole_plan_is_asked_again_unless_the_plan_was_begun(
-    on_stage: Stage, is_begun: bool, sent: int
-) -> None:
-    scene = on_stage(legacy(), guards={"max_run_pct": 0.126})  # 12.5 % of what the account is worth are sold
-    plan = scene.plan()
-    if is_begun:
-        assert scene.apply(plan, stop_after=0).exit_code == 8
-    scene.move_price("AAA/USD", "104")  # 12.7 % now
-    if is_begun:
-        assert scene.apply(plan).exit_code == 0
-    else:
-        with pytest.raises(RefusedByGuard, match="max_run_pct"):
-            scene.apply(plan)
-    assert len(scene.trouble.orders) == sent
-
-
 def test_a_single_order_is_judged_again_also_where_the_plan_was_begun(on_stage: Stage) -> None:
     scene = on_stage(legacy(), guards={"max_order_value": 2550})
     plan = scene.plan()

@@ -81,6 +81,7 @@ def test_a_bound_makes_a_quantity_less_and_never_more(most: int | None, bounded:
         (99, 1, 99),
         ("98.9", "0.1", 0),  # more than a hundredth less is another exit
         (100, 3, 99),
+        (100, 100, 0),
         (100, 30, 0),  # the next step below is too far away
         (150, None, 99),
     ],
