@@ -289,6 +289,23 @@ def test_where_the_account_cannot_be_read_an_order_that_never_arrived_is_not_sen
     assert (scene.apply(plan).exit_code, scene.held()) == (0, "75")
 
 
+def test_a_venue_that_is_busy_and_does_not_say_for_how_long_is_left_alone_for_a_second(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scene.break_writes(Fault.BUSY)
+    assert (scene.apply().exit_code, scene.clock.slept) == (0, [1.0])
+
+
+@pytest.mark.parametrize("reason", [RefusalReason.UNKNOWN_ORDER, RefusalReason.ORDER_CLOSED])
+def test_a_cancel_that_came_too_late_is_done_once_the_venue_no_longer_knows_the_order(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, reason: RefusalReason
+) -> None:
+    scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
+    monkeypatch.setattr(PaperBroker, "cancel_order", lambda *_: Refused(reason, "too late"))
+    scene.trouble.look_ups.append(GONE)
+    cancel, _ = scene.apply().outcomes
+    assert (cancel.status, cancel.to_document()["message"]) == ("done", "the venue no longer knows the order")
+
+
 def test_a_cancel_that_is_never_done_is_left_open(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = on_stage(over_cap(orders=[resting()], locked=40), parameters={"max_positions": 2})
     monkeypatch.setattr(PaperBroker, "cancel_order", lambda *_: Done(replace(TOLD_OPEN, order_id="rest")))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from exitplan.executor.apply.apply import apply_plan, check_plan
+from exitplan.executor.apply.staleness import ensure_applicable, ensure_same_model
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
-from exitplan.ruleset.planning.plan import read_plan
-from tests.builders import order, position, record, snapshot
+from exitplan.ruleset.planning.plan import plan_sha256, read_plan
+from exitplan.ruleset.planning.plan_types import PlanHealth
+from tests.builders import compiled, order, policy_document, position, record, snapshot, typed_plan_of
 from tests.executor.conftest import Stage
 from tests.executor.scene import LEGACY, Scene, kinds, legacy, stage, statuses, zombie
 
@@ -61,6 +64,26 @@ def test_a_plan_by_another_policy_is_refused(on_stage: Stage) -> None:
     plan = scene.plan()
     scene.policy["parameters"] = {"max_positions": 7}
     refused(scene, plan, "the policy is not the one")
+
+
+def test_a_part_of_a_groups_plan_goes_with_that_group_alone(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    alone = scene.plan()
+    part = {**alone, "group": {"name": "desk", "sha256": "1" * 64}}
+    part["sha256"] = plan_sha256(part)
+    ensure_applicable(scene.open(), read_plan(part), of_group="1" * 64)
+    ensure_applicable(scene.open(), read_plan(alone), of_group="1" * 64)
+    for other in (None, "2" * 64):
+        with pytest.raises(PlanIsStale, match="part of one of the group desk, and does not stand alone"):
+            ensure_applicable(scene.open(), read_plan(part), of_group=other)
+
+
+def test_a_plan_that_another_health_model_scored_is_stale() -> None:
+    plan, policy = typed_plan_of(snapshot(position())), compiled(policy_document())
+    ensure_same_model(plan, policy)
+    scored = replace(plan, health=PlanHealth("calm", "0123456789abcdef"))
+    with pytest.raises(PlanIsStale, match=r"\(calm, 0123456789ab; now none\)"):
+        ensure_same_model(scored, policy)
 
 
 @pytest.mark.parametrize("quantity", ["101", "99", "100.001"])

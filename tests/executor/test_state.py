@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -24,6 +25,7 @@ from exitplan.executor.store.state import (
     state_from_document,
     state_from_file,
     state_to_document,
+    take_state,
 )
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.progress import Balance
@@ -222,6 +224,40 @@ def test_all_parts_of_a_state_are_read_as_they_were_written() -> None:
 def test_what_there_is_nothing_of_is_left_out_of_a_file() -> None:
     more = {"pending_balance", "last_prices", "verified_policy", "bound_to"}
     assert set(state_to_document(FULL)) - set(state_to_document(State())) == more
+
+
+def test_an_account_of_which_nothing_was_done_yet_counts_from_zero() -> None:
+    zero = {**dict.fromkeys(METRICS, 0), "capital_freed_usd": "0"}
+    assert state_to_document(State())["cleanup_metrics"] == zero
+
+
+def test_numbers_that_another_program_has_left_are_kept_as_text_however_deep() -> None:
+    left = {"size": Decimal("1.5"), "checks": [Decimal("0.5"), None, True], "deep": {"price": Decimal(2)}, "why": "x"}
+    state = state_from_document({"unwind_progress": {}, "classified_positions": {"AAA-USD": left}})
+    kept = {"size": "1.5", "checks": ["0.5", None, True], "deep": {"price": "2"}, "why": "x"}
+    assert state.classified == {"AAA-USD": kept}
+
+
+def test_an_export_that_a_crash_cut_short_is_made_up_for_and_is_no_edit(tmp_path: Path) -> None:
+    file, known = tmp_path / "state.json", State(failed_exits={"ZZZ/USD": 1})
+    with open_journal(tmp_path / "journal.db") as journal:
+        journal.put_state(state_to_document(State()))
+        export_state(journal, State(), file)
+        journal.put_state(state_to_document(known))
+        content = state_bytes(known, journal.mark())
+        file.write_bytes(content)  # and died before the journal noted it
+        assert load_state(journal, file) == known
+        assert take_state(journal, file) == known
+        assert journal.exported_sha256() == hashlib.sha256(content).hexdigest()
+
+
+def test_a_state_that_was_not_exported_at_all_is_when_it_is_taken(tmp_path: Path) -> None:
+    file, known = tmp_path / "state.json", State(failed_exits={"ZZZ/USD": 1})
+    with open_journal(tmp_path / "journal.db") as journal:
+        assert (take_state(journal, file), file.exists()) == (State(), False)
+        journal.put_state(state_to_document(known))
+        take_state(journal, file)
+        assert state_from_file(file) == known
 
 
 @pytest.mark.parametrize("told", [{}, {"cleanup_metrics": None}, {"cleanup_metrics": dict.fromkeys(METRICS)}])
