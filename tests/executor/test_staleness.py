@@ -9,7 +9,7 @@ import pytest
 
 from exitplan.executor.apply.apply import apply_plan, check_plan
 from exitplan.executor.apply.staleness import ensure_applicable, ensure_same_model
-from exitplan.ruleset.errors import PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from exitplan.ruleset.errors import AccountIsHalted, PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
 from exitplan.ruleset.planning.plan import plan_sha256, read_plan
 from exitplan.ruleset.planning.plan_types import PlanHealth
 from tests.builders import compiled, order, policy_document, position, record, snapshot, typed_plan_of
@@ -219,6 +219,32 @@ def test_a_dry_run_changes_nothing(on_stage: Stage) -> None:
     plan = scene.plan()
     check_plan(scene.open(), read_plan(plan))
     assert (scene.trouble.sent, scene.folder.path.exists(), scene.held()) == ([], False, "100")
+
+
+def test_a_dry_run_of_a_plan_that_was_begun_judges_what_is_left_of_it(on_stage: Stage) -> None:
+    scene = on_stage(legacy(position("BBB/USD", 100)))
+    plan = scene.plan()
+    scene.apply(plan, stop_after=1)
+    found = check_plan(scene.open(), read_plan(plan))
+    assert [str(one.standing) for one in found.judgements.values()] == ["wanted"]
+    assert len(scene.trouble.orders) == 1
+
+
+def test_a_dry_run_of_a_plan_that_another_one_has_overtaken_says_so(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    first, second = scene.plan(), scene.plan()
+    scene.apply(first)
+    with pytest.raises(PlanIsStale, match="how far the exits of AAA/USD have come"):
+        check_plan(scene.open(), read_plan(second))
+
+
+def test_a_dry_run_says_that_the_account_is_halted(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    scene.folder.root.mkdir(parents=True, exist_ok=True)
+    (scene.folder.root / "HALT").touch()
+    with pytest.raises(AccountIsHalted):
+        check_plan(scene.open(), read_plan(plan))
 
 
 def test_a_used_plan_is_called_used_although_it_has_expired_too(on_stage: Stage) -> None:
