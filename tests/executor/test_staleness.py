@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
 
@@ -9,7 +10,17 @@ import pytest
 
 from exitplan.executor.apply.apply import apply_plan, check_plan
 from exitplan.executor.apply.staleness import ensure_applicable, ensure_same_model
-from exitplan.ruleset.errors import AccountIsHalted, PlanIsExpired, PlanIsStale, PlanIsUnusable, PlanIsUsed
+from exitplan.executor.signing.approval import SignatureRule
+from exitplan.executor.signing.sshsig import PublicKey
+from exitplan.ruleset.errors import (
+    AccountIsHalted,
+    PlanIsAltered,
+    PlanIsExpired,
+    PlanIsStale,
+    PlanIsUnsigned,
+    PlanIsUnusable,
+    PlanIsUsed,
+)
 from exitplan.ruleset.planning.plan import plan_sha256, read_plan
 from exitplan.ruleset.planning.plan_types import PlanHealth
 from tests.builders import compiled, order, policy_document, position, record, snapshot, typed_plan_of
@@ -245,6 +256,31 @@ def test_a_dry_run_says_that_the_account_is_halted(on_stage: Stage) -> None:
     (scene.folder.root / "HALT").touch()
     with pytest.raises(AccountIsHalted):
         check_plan(scene.open(), read_plan(plan))
+
+
+def test_another_plan_under_the_id_of_one_that_was_begun_is_refused(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan = scene.plan()
+    assert scene.apply(plan, stop_after=0).exit_code == 8
+    other = deepcopy(plan)
+    other["actions"][0]["quantity"] = "24"
+    other["sha256"] = plan_sha256(other)
+    for act in (check_plan, apply_plan):
+        with pytest.raises(PlanIsAltered, match="not the one that was begun under its id"):
+            act(scene.open(), read_plan(other))
+    assert (scene.trouble.orders, scene.apply(plan).exit_code) == ([], 0)
+
+
+def test_an_account_whose_plans_have_to_be_signed_takes_none_without(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    plan, account = read_plan(scene.plan()), scene.open()
+    rule = SignatureRule((PublicKey(bytes(32)),), 1, scene.root / "account.yaml")
+    account = replace(account, signature_rule=rule)
+    for act in (check_plan, apply_plan):
+        for signatures in (None, ""):
+            with pytest.raises(PlanIsUnsigned):
+                act(account, plan, signatures=signatures)
+    assert scene.trouble.orders == []
 
 
 def test_a_used_plan_is_called_used_although_it_has_expired_too(on_stage: Stage) -> None:
