@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from exitplan.executor.apply.apply import apply_plan, check_plan
-from exitplan.executor.apply.staleness import ensure_applicable, ensure_same_model
+from exitplan.executor.apply.staleness import ensure_applicable
 from exitplan.executor.signing.approval import SignatureRule
 from exitplan.executor.signing.sshsig import PublicKey
 from exitplan.ruleset.errors import (
@@ -20,10 +20,10 @@ from exitplan.ruleset.errors import (
     PlanIsUnsigned,
     PlanIsUnusable,
     PlanIsUsed,
+    RefusedByGuard,
 )
 from exitplan.ruleset.planning.plan import plan_sha256, read_plan
-from exitplan.ruleset.planning.plan_types import PlanHealth
-from tests.builders import compiled, order, policy_document, position, record, snapshot, typed_plan_of
+from tests.builders import order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import LEGACY, Scene, kinds, legacy, stage, statuses, zombie
 
@@ -89,12 +89,22 @@ def test_a_part_of_a_groups_plan_goes_with_that_group_alone(on_stage: Stage) -> 
             ensure_applicable(scene.open(), read_plan(part), of_group=other)
 
 
-def test_a_plan_that_another_health_model_scored_is_stale() -> None:
-    plan, policy = typed_plan_of(snapshot(position())), compiled(policy_document())
-    ensure_same_model(plan, policy)
-    scored = replace(plan, health=PlanHealth("calm", "0123456789abcdef"))
+def test_a_plan_that_another_health_model_scored_is_stale(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    scored = {**scene.plan(), "health": {"model": "calm", "sha256": "0123456789abcdef" * 4}}
+    scored["sha256"] = plan_sha256(scored)
     with pytest.raises(PlanIsStale, match=r"\(calm, 0123456789ab; now none\)"):
-        ensure_same_model(scored, policy)
+        ensure_applicable(scene.open(), read_plan(scored))
+
+
+def test_a_plan_that_was_refused_stays_refused_although_its_guard_would_let_it_pass_now(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"max_order_value": 2550})
+    scene.move_price("AAA/USD", "103")
+    plan = scene.plan()
+    scene.move_price("AAA/USD", "100")
+    with pytest.raises(RefusedByGuard, match="the plan is refused by max_order_value"):
+        scene.apply(plan)
+    assert scene.trouble.orders == []
 
 
 @pytest.mark.parametrize("quantity", ["101", "99", "100.001"])
