@@ -100,6 +100,15 @@ def test_a_stop_that_was_lost_is_placed_again_although_the_position_moved_meanwh
     assert (statuses(scene.apply(plan)), len(scene.account().open_orders)) == (["done", "done"], 1)
 
 
+def test_the_stop_of_the_coin_that_pays_the_fees_need_not_be_the_last(on_stage: Stage) -> None:
+    account = snapshot(position("BNB/USD", 100), position("ZZZ/USD", 90))
+    scene = on_stage(account, base="conservative", options={"fee_asset": "BNB"})
+    plan = scene.plan()
+    scene.apply(plan)
+    stops = [action["symbol"] for action in plan["actions"] if action["kind"] == "attach_stop"]
+    assert (stops, [sent.symbol for sent in scene.trouble.orders]) == (["BNB/USD", "ZZZ/USD"], stops)
+
+
 def test_a_venue_with_stops_at_the_market_alone_gets_those(on_stage: Stage) -> None:
     scene = on_stage(legacy(), base="conservative", options={"stop_limit": False})
     assert (scene.apply().exit_code, [sent.type for sent in scene.trouble.orders]) == (0, ["stop"])

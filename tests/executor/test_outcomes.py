@@ -436,6 +436,13 @@ def test_a_rest_that_the_venue_would_not_take_is_not_sent(on_stage: Stage) -> No
     assert (result.exit_code, statuses(result), scene.trouble.orders) == (0, ["done", "skipped"], [])
 
 
+def test_where_the_order_in_the_way_has_sold_everything_nothing_is_waited_for(on_stage: Stage) -> None:
+    scene = on_stage(over_cap(orders=[resting("100")], locked=100), parameters={"max_positions": 2})
+    scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))
+    result = scene.apply()
+    assert (statuses(result), scene.trouble.orders, scene.clock.slept) == (["done", "skipped"], [], [])
+
+
 def test_an_unwind_counts_what_a_cancelled_order_sold_meanwhile(on_stage: Stage) -> None:
     scene = on_stage(legacy(orders=[order("old", "AAA/USD", "sell", 10, price=500, minutes=60)]))
     scene.trouble.before.append(lambda: scene.touch("AAA/USD", "500"))

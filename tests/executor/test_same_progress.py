@@ -52,6 +52,8 @@ def goes_on(account: Snapshot, knew: Progress, now: Progress) -> bool:
         (HELD, failed(AAA=1), failed(AAA=2), False),
         (HELD, NOTHING, failed(BBB=1), True),
         (GROWN, ONCE, ONCE, True),
+        (HELD, unwound(1, "0.75", 120, added=20), unwound(1, "0.75", 120, added=20), True),
+        (REACHED, ONCE, ONCE, True),
         (REACHED, ONCE, unwound(2, "0.5625", 100), True),  # another plan has counted the cycle
         (REACHED, ONCE, unwound(3, "0.42", 100), True),
         (REACHED, ONCE, unwound(0, 1, 100), False),

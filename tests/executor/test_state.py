@@ -116,6 +116,7 @@ def test_what_an_earlier_program_left_is_taken_over(on_stage: Stage) -> None:
     scene.folder.state.write_text(json.dumps({**old, "cleanup_metrics": metrics, "account_state": "CLEAN"}))
     assert scene.apply().exit_code == 0
     assert (scene.held(), scene.state().metrics.capital_freed_usd) == ("42.188", Decimal("12.5"))
+    assert scene.state().unwinds["AAA/USD"].cycle == 3
 
 
 @pytest.mark.parametrize(
@@ -251,6 +252,16 @@ def test_an_export_that_a_crash_cut_short_is_made_up_for_and_is_no_edit(tmp_path
         assert journal.exported_sha256() == hashlib.sha256(content).hexdigest()
 
 
+def test_a_file_that_was_exported_in_another_form_is_no_edit(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    with open_journal(tmp_path / "journal.db") as journal:
+        journal.put_state(state_to_document(State()))
+        earlier = json.dumps(state_to_document(State())).encode()
+        with journal.exporting(hashlib.sha256(earlier).hexdigest()):
+            file.write_bytes(earlier)
+        assert load_state(journal, file) == State()
+
+
 def test_a_state_that_was_not_exported_at_all_is_when_it_is_taken(tmp_path: Path) -> None:
     file, known = tmp_path / "state.json", State(failed_exits={"ZZZ/USD": 1})
     with open_journal(tmp_path / "journal.db") as journal:
@@ -302,6 +313,16 @@ def test_a_file_that_is_as_it_was_exported_is_not_written_again(tmp_path: Path) 
         file.unlink()
         export_state(journal, known, file)
         assert file.read_bytes() == state_bytes(known, journal.mark())
+
+
+def test_of_the_published_protocol_what_tells_enough_is_taken_over(tmp_path: Path) -> None:
+    file = tmp_path / "state.json"
+    unwinds = {"AAA-USD": {"cycle": 2, "remaining_pct": 0.5}}  # which does not say of how much
+    left = {"unwind_progress": unwinds, "cleanup_metrics": {"total_positions_cleaned": 3}}
+    file.write_text(json.dumps({**left, "last_cleanup_run": "2026-02-18T23:00:00"}))
+    state = state_from_file(file)
+    assert (state.unwinds, state.metrics.total_positions_cleaned) == ({}, 3)
+    assert state.last_cleanup_run is not None
 
 
 def test_a_file_of_another_time_zone_is_understood(tmp_path: Path) -> None:
