@@ -133,7 +133,7 @@ def read_account(account: Account, told: Snapshot | None = None) -> Snapshot:
 
 def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:
     """Fill in what positions were bought at and when, where the venue's account does not say."""
-    positions = tuple(_explained(position, bases.get(position.key)) for position in snapshot.positions)
+    positions = tuple(explained(position, bases.get(position.key)) for position in snapshot.positions)
     return replace(snapshot, positions=positions)
 
 
@@ -148,7 +148,8 @@ def with_market_data(snapshot: Snapshot, told: Mapping[str, MarketData]) -> Snap
     return replace(snapshot, markets={**known, **more}) if more else snapshot
 
 
-def _explained(position: Position, basis: CostBasis | None) -> Position:
+def explained(position: Position, basis: CostBasis | None) -> Position:
+    """Fill in what a position was bought at and when, where the venue's account does not say."""
     if basis is None:
         return position
     known = position.entry_price is not None and position.entry_price > 0

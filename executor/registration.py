@@ -8,7 +8,7 @@ from decimal import Decimal
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.logs import RUN, note
-from exitplan.executor.plan import read_account, read_state
+from exitplan.executor.plan import explained, read_account, read_state
 from exitplan.ruleset.errors import NoSuchSymbol, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.facts import observe
@@ -52,13 +52,13 @@ def register_position(account: Account, wanted: Registration) -> tuple[str, Trac
         if len(views) > 1:
             raise UsageError(f"{symbol} is held on both sides", hint="name one with --side long or --side short")
         view, position = views[0], views[0].position
-        if wanted.entry_price is None and not _has_entry_price(view.record) and position.entry_price is None:
+        if wanted.entry_price is None and view.entry_price is None:
             basis = account.broker.read_cost_basis([position]).get(position.key)
             if basis is None or basis.entry_price is None:
                 raise UsageError(
                     f"nobody knows what {symbol} was bought at", hint="say it: --entry-price PRICE, per unit"
                 )
-            position = replace(position, entry_price=basis.entry_price, opened_at=position.opened_at or basis.opened_at)
+            position = explained(position, basis)
         record = adopted_record(snapshot, view, position, wanted.stop_price, now)
         if wanted.entry_price is not None:
             record = replace(
@@ -97,7 +97,3 @@ def _source_of(record: TrackerRecord | None, account: Account) -> str | None:
     """Return the strategy of the account that has the position already: it stays that strategy's."""
     source = None if record is None else record.position_source
     return source if source in account.loaded.policy.strategy_sources else None
-
-
-def _has_entry_price(record: TrackerRecord | None) -> bool:
-    return record is not None and record.entry_price is not None

@@ -21,7 +21,7 @@ def adopted_record(
     entry price would make the position a zombie.
     """
     old = view.record
-    known = (old.entry_price if old else None) or position.entry_price
+    known = view.entry_price or position.entry_price
     mark = view.price.mark
     return TrackerRecord(
         entry_price=known or mark,

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import cached_property
 
+from exitplan.executor.apply.quantities import at_most
 from exitplan.executor.store.journal_values import RESOLVED, Intent
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsStale, RefusedByGuard
@@ -69,10 +70,10 @@ class Judged:
         What a file says of its guards is not believed. Of a plan that was begun only single orders are judged: the
         whole was, and its own exits have changed the account since.
         """
-        surprise = next((guard for guard in self.draft.guards if guard.name == "max_equity_change_pct"), None)
-        if surprise is not None and not surprise.ok:
+        change = next(guard for guard in self.draft.guards if guard.name == "max_equity_change_pct")
+        if not change.ok:
             raise RefusedByGuard(
-                f"what the account holds is not what the last run left: {surprise.detail}",
+                f"what the account holds is not what the last run left: {change.detail}",
                 hint="look at the account; if it is right, say so with: exitplan accept-balance",
             )
         refused = self.refused_orders if is_begun else self._refused
@@ -114,7 +115,7 @@ class Judged:
         if action.kind not in SELLING:
             return action
         view = self.views[action.key]
-        quantity = action.quantity if judgement.most is None else min(action.quantity, judgement.most)
+        quantity = at_most(action.quantity, judgement.most)
         return replace(
             action, quantity=quantity, est_value=view.worth(quantity), blind_value=view.blind_value(quantity)
         )
@@ -136,9 +137,7 @@ def judge_plan(
         now = seen.now
         draft = draft_plan(PlanInput(rulebook, seen.snapshot, now, progress, seen=seen, group=group))
         settled = frozenset(name for name, intent in intents.items() if intent.status in RESOLVED)
-        coming = frozenset(
-            action.order_id for action in plan.actions if action.order_id is not None and action.id not in settled
-        )
+        coming = frozenset(filter(None, (action.order_id for action in plan.actions if action.id not in settled)))
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
         sold = sold_already(plan, intents)
         redecision = Redecision(rulebook.policy, draft, context, plan.actions, sold, settled, plan.steps)
@@ -160,13 +159,13 @@ def sold_already(plan: Plan, intents: Mapping[str, Intent]) -> Mapping[str, Deci
         elif action.kind == "cancel_order" and len(by_symbol.get(action.symbol, ())) == 1:
             (position,) = by_symbol[action.symbol]
             exit_side = "sell" if position.side == "long" else "buy"
-            sold[position.key] = sold.get(position.key, ZERO) + _filled_since(action, intent, exit_side)
+            sold[position.key] = sold.get(position.key, ZERO) + _filled_since(action, intent.filled, exit_side)
     return sold
 
 
-def _filled_since(action: Action, intent: Intent, exit_side: str) -> Decimal:
+def _filled_since(action: Action, filled: Decimal, exit_side: str) -> Decimal:
     """Return what a cancelled order filled of a position after the plan was made; less than nothing for a buy."""
-    since = max((intent.filled or ZERO) - action.expected_fill, ZERO)
+    since = max(filled - action.expected_fill, ZERO)
     return since if action.side == exit_side else -since
 
 

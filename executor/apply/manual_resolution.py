@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.quantities import amount_step
 from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
 from exitplan.executor.store.journal import Journal
@@ -42,9 +43,12 @@ def resolve_by_hand(account: Account, client_order_id: str, filled: Decimal) -> 
         if not 0 <= filled <= sent:
             raise UsageError(f"the order was for {plain(sent)}: {plain(filled)} cannot have been filled")
         resolution = Resolution("done" if filled else "skipped", filled, intent.order_id, "resolved by hand")
-        snapshot = read_account(account) if filled else None
+
+        def step_of(symbol: str) -> Decimal | None:
+            return amount_step(read_account(account), symbol)
+
         told = [((action, intent), resolution)]
-        state = record_outcomes(journal, plan, told, state=state, snapshot=snapshot, now=now)
+        state = record_outcomes(journal, plan, told, state=state, step_of=step_of, now=now)
         account.store.export_state(journal, state)
     return action
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import TypeVar
 
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.protocol import (
@@ -30,6 +31,8 @@ from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.model.position_view import held_quantity
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.planning.actions import SELLING, Action
+
+T = TypeVar("T")
 
 Sleep = Callable[[float], None]
 Sent = tuple[Action, Intent]
@@ -148,7 +151,7 @@ class OrderReconciler:
             else:
                 missing += 1
             if missing >= _NOT_FOUND:
-                trace = _trace_of(group.account(poll + 1), action, intent)
+                trace = _trace_of(group.account(poll), action, intent)
                 if trace is None:
                     return NotSent()
                 failure = trace
@@ -167,9 +170,8 @@ class OrderReconciler:
         """Ask for orders, all at once; whatever breaks, none of them is known."""
         references = [_reference_to(action, intent) for action, intent in asked]
         answers = attempt(lambda: self.broker.look_up_orders(references), _failed_look_up)
-        if isinstance(answers, Unknown):
-            return [answers] * len(references)
-        return [_checked(answer, action) for answer, (action, _) in zip(answers, asked, strict=True)]
+        each = _one_each(answers, len(references))
+        return [_checked(answer, action) for answer, (action, _) in zip(each, asked, strict=True)]
 
     def _ask(self, reference: OrderReference) -> LookUp:
         return attempt(lambda: self.broker.look_up_order(reference), _failed_look_up)
@@ -205,7 +207,7 @@ class OrderReconciler:
     def _cut(self, action: Action, intent: Intent, report: OrderReport) -> OrderReport:
         """Cancel what a collared exit has not filled at once: it is not meant to rest."""
         reference = OrderReference(symbol=action.symbol, order_id=report.order_id, since=intent.sent_at)
-        call(lambda: self.broker.cancel_orders([reference]), 1)
+        attempt(lambda: self.broker.cancel_orders([reference]), _broken_off)
         return self._awaited(action, intent, report)
 
     def _refused(self, action: Action, intent: Intent, outcome: Refused, group: _Group) -> Reconciled:
@@ -312,7 +314,7 @@ def _trace_of(account: Snapshot | Unknown, action: Action, intent: Intent) -> Un
     if any(order.client_order_id == action.client_order_id for order in account.open_orders):
         return Unknown("it is among the open orders, and the venue cannot look it up")
     held = _held(account, action.key)
-    if action.reduces and intent.held_before is not None and held != intent.held_before:
+    if action.reduces and held != intent.held_before:
         return Unknown(f"the position went from {intent.held_before} to {held}, and the venue knows no such order")
     return None
 
@@ -336,11 +338,9 @@ def _may_be(order: OpenOrder, action: Action, intent: Intent) -> bool:
 
 def _by_difference(before: Decimal, held: Decimal, sent: Decimal) -> Reconciled:
     gone = before - held
-    if gone == 0:
-        return NotSent()
-    if 0 < gone <= sent:
-        return Resolution("done", gone, message="seen by comparing the position before and after")
-    return _needs_human(Unknown(f"the position went from {before} to {held}"))
+    if not 0 <= gone <= sent:
+        return _needs_human(Unknown(f"the position went from {before} to {held}"))
+    return Resolution("done", gone, message="seen by comparing the position before and after") if gone else NotSent()
 
 
 def _resolution_of(report: OrderReport, message: str | None) -> Resolution:
@@ -390,7 +390,16 @@ def _is_final(action: Action, outcome: Outcome) -> bool:
 
 def call(write: Callable[[], Sequence[Outcome]], count: int) -> Sequence[Outcome]:
     """Send a group once; an exception, or fewer answers than requests, means no clear answer for any."""
-    outcomes = attempt(write, lambda error: Unknown(f"the call broke off: {type(error).__name__}: {error}"))
-    if isinstance(outcomes, Unknown):  # whatever broke, the orders may have gone out
-        return [outcomes] * count
-    return outcomes if len(outcomes) == count else [Unknown(f"{len(outcomes)} answers to {count} requests")] * count
+    return _one_each(attempt(write, _broken_off), count)
+
+
+def _broken_off(error: Exception) -> Unknown:
+    """Return what a call that broke came to: whatever broke, the orders may have gone out."""
+    return Unknown(f"the call broke off: {type(error).__name__}: {error}")
+
+
+def _one_each(answers: Sequence[T] | Unknown, count: int) -> Sequence[T | Unknown]:
+    """Return an answer for each request; where there are more or fewer, nobody knows which is whose."""
+    if isinstance(answers, Unknown):
+        return [answers] * count
+    return answers if len(answers) == count else [Unknown(f"{len(answers)} answers to {count} requests")] * count

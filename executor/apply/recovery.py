@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from exitplan.executor.accounts.account import Account
+from exitplan.executor.apply.quantities import amount_step
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import record_outcomes
 from exitplan.executor.plan import read_account
@@ -93,7 +95,7 @@ def still_held(state: State, account: AccountView) -> State:
     positions could not be read, says nothing about any of them.
     """
     held = {(view.asset, view.position.side) for view in account.positions}
-    if "positions" in account.snapshot.unread or not (held or account.holdings.quantities):
+    if "positions" in account.snapshot.unread or not account.holdings.quantities:
         return state
 
     def is_held(key: str) -> bool:
@@ -112,11 +114,9 @@ def still_held(state: State, account: AccountView) -> State:
 def _under_their_keys(entries: Mapping[str, V], account: AccountView) -> dict[str, V]:
     """Name entries by the markets that their positions are held under now, unless several positions share one."""
     kept = Kept.of(entries, account.names)
-    claims: dict[str, list[str]] = {}
+    claims: dict[str | None, list[str]] = {}
     for view in account.positions:
-        key = kept.key_of(view.position, view.asset)
-        if key is not None:
-            claims.setdefault(key, []).append(view.position.key)
+        claims.setdefault(kept.key_of(view.position, view.asset), []).append(view.position.key)
     return {claims[key][0] if len(claims.get(key, ())) == 1 else key: entry for key, entry in entries.items()}
 
 
@@ -151,7 +151,7 @@ def _reconcile_sent(
     account: Account, journal: Journal, state: State, plan: Plan, sent: Sequence[Sent], reconciler: OrderReconciler
 ) -> State:
     """Resolve every order that may have been sent, also those behind one whose outcome is unknown."""
-    snapshot = read_account(account)
+    step_of = partial(amount_step, read_account(account))
     stuck: list[OutcomeUnknown] = []
     for (action, intent), resolved in itertools.chain.from_iterable(reconciler.resolve_all(sent)):
         now = account.clock()
@@ -159,7 +159,7 @@ def _reconcile_sent(
             journal.back_to_planned(intent, "it never reached the venue", now)
             continue
         found = [((action, intent), resolved)]
-        state = record_outcomes(journal, plan, found, state=state, snapshot=snapshot, now=now)
+        state = record_outcomes(journal, plan, found, state=state, step_of=step_of, now=now)
         if resolved.status == "needs_human":
             stuck.append(_alerted(account, action, resolved))
     if stuck:

@@ -20,12 +20,12 @@ from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop, execution_document
 from exitplan.executor.apply.judging import Judged, judge_plan
 from exitplan.executor.apply.orders import cancel_and_read, in_groups, send, takes_stops
-from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
+from exitplan.executor.apply.quantities import a_little_less, amount_step, at_most, sendable_quantity
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import Ended, settle
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
-from exitplan.executor.plan import observe_account, with_cost_basis
+from exitplan.executor.plan import explained, observe_account
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import RESOLVED, Intent, Resolution, Settlement
 from exitplan.executor.store.state import State
@@ -35,17 +35,14 @@ from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import Position, Snapshot
-from exitplan.ruleset.model.values import ZERO, ceil_to_step, floor_to_step, plain
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.values import ZERO, floor_to_step, plain
 from exitplan.ruleset.planning.actions import SELLING, Action
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.redecision import Judgement, Standing
 
 MAX_ATTEMPTS = 3
 """Times an order that never reached the venue is sent in one run."""
-
-SHRINK_PCT = Decimal("0.01")
-"""How much smaller an exit is sent once more where the venue had too little balance for it, at most."""
 
 OLDEST_READING = timedelta(seconds=30)
 """How old prices and balances may be that an exit is judged on; older ones are read again before it is sent."""
@@ -115,10 +112,10 @@ class Run:
 
     def cancel(self, others: Sequence[Action]) -> bool:
         """Do all cancels, and read the account again if there were any before others; False where it has to stop."""
-        if not self.do([action for action in self.plan.actions if action.kind == "cancel_order"]):
-            return False
-        freed = any(outcome.status == "done" for outcome in self.outcomes.values())
-        return not (freed and others) or self._read_until_free(others)
+        is_done = self.do([action for action in self.plan.actions if action.kind == "cancel_order"])
+        if is_done and others and any(outcome.status == "done" for outcome in self.outcomes.values()):
+            self._read_until_free(others)
+        return self.stop is None
 
     def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
         """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
@@ -150,26 +147,24 @@ class Run:
 
     def do(self, actions: Sequence[Action]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
-        is_done = self._do_groups(actions)
-        self._settle()
-        return is_done
-
-    def _do_groups(self, actions: Sequence[Action]) -> bool:
         for group in in_groups(actions, self.account.broker.capabilities):
-            ready: list[Sent] = []
-            if self._needs_reading(group) and not self._read_again():
-                self._stop(Stop.ACCOUNT_UNREADABLE)
-                return False
-            for action in group:
-                if not self._may_go_on(action):
-                    break
-                intent = self._prepare(action, self.intents[action.id])
-                ready += [] if intent is None else [(action, intent)]
-            if ready:
-                self._send(ready)
-            if self.stop is not None:
-                return False
-        return True
+            if self.stop is None:
+                self._do_group(group)
+        self._settle()
+        return self.stop is None
+
+    def _do_group(self, group: list[Action]) -> None:
+        if self._needs_reading(group) and not self._read_again():
+            self._stop(Stop.ACCOUNT_UNREADABLE)
+            return
+        ready: list[Sent] = []
+        for action in group:
+            if not self._may_go_on(action):
+                break
+            intent = self._prepare(action, self.intents[action.id])
+            ready += [] if intent is None else [(action, intent)]
+        if ready:
+            self._send(ready)
 
     def _may_go_on(self, action: Action) -> bool:
         halt = self.account.store.find_halt()
@@ -292,7 +287,7 @@ class Run:
 
     def _is_tried_again(self, action: Action, resolved: Resolution) -> bool:
         """Check whether an order that the venue did not take is sent once more; what it took and cancelled is over."""
-        if resolved.status != "refused" or resolved.order_id is not None or self.tries <= 1:
+        if resolved.status != "refused" or resolved.order_id is not None:
             return False
         self.refusals[action.id] += 1
         return self.refusals[action.id] < self.tries
@@ -336,20 +331,18 @@ class Run:
             return action.quantity, ZERO
         if action.kind == "convert_cash":
             return self._money_size(action, most), ZERO
-        view = self.judged.views.get(action.key)
-        if view is None:
-            return ZERO, ZERO
+        view = self.judged.views[action.key]
         quantity = sendable_quantity(action, view, most)
         if action.id in self.shrunk:
-            quantity = _shrunk(self.shrunk[action.id], quantity, view.amount_step)
+            quantity = a_little_less(self.shrunk[action.id], quantity, view.amount_step)
         return quantity, view.held
 
     def _money_size(self, action: Action, most: Decimal | None) -> Decimal:
         """Return what to convert of money now: a purchase that leaves nothing for its fee is sent again, smaller."""
-        quantity = action.quantity if most is None else min(action.quantity, most)
+        quantity = at_most(action.quantity, most)
         if action.id not in self.shrunk:
             return quantity
-        return _shrunk(self.shrunk[action.id], quantity, amount_step(self.snapshot, action.symbol))
+        return a_little_less(self.shrunk[action.id], quantity, amount_step(self.snapshot, action.symbol))
 
     def _begin_sending(self, intents: list[Intent]) -> list[Intent]:
         """Journal what is about to be sent, and what became of the orders before it, in one commit."""
@@ -363,7 +356,8 @@ class Run:
         if not ended:
             return
         now = self.account.clock()
-        self.state, settled = settle(self.plan, ended, state=self.state, snapshot=self.snapshot, now=now)
+        step_of = partial(amount_step, self.snapshot)
+        self.state, settled = settle(self.plan, ended, state=self.state, step_of=step_of, now=now)
         self._leave_unrecorded(settled)
         for (action, _), resolution in ended:
             self.outcomes[action.id] = ActionOutcome(action, resolution.status, resolution)
@@ -440,35 +434,26 @@ class Run:
             self._leave_open(action, "its stop was not placed yet")
         elif placed - {"done"}:
             self._skip(action, intent, "its stop was not placed")
-        elif self._bases is None:
+        elif (bases := self._bases) is None:
             self._skip(action, intent, "what it was bought at cannot be read")
         else:
-            self._register(action, intent, stops[0].trigger_price if stops else None)
+            self._register(action, intent, stops[0].trigger_price if stops else None, bases.get(action.key))
 
     @cached_property
     def _bases(self) -> Mapping[str, CostBasis] | None:
         """What positions to adopt were bought at, where nobody knew; asked once, None where that failed."""
         adopted = {action.key for action in self.plan.actions if action.kind == "adopt"}
-        unknown = [held for held in self.snapshot.positions if held.key in adopted and not self._is_priced(held)]
+        views = [view for key, view in self.judged.views.items() if key in adopted]
+        unknown = [view.position for view in views if view.entry_price is None]
         try:
             return self.account.broker.read_cost_basis(unknown) if unknown else {}
         except AccountUnreadable:
             self.is_unreadable = True
             return None
 
-    def _is_priced(self, position: Position) -> bool:
-        record = self.snapshot.tracker.get(position.symbol)
-        return bool(position.entry_price or (record is not None and record.entry_price))
-
-    def _register(self, action: Action, intent: Intent, trigger: Decimal | None) -> None:
-        now = self.account.clock()
-        view = self.judged.views.get(action.key)
-        if view is None:
-            self._skip(action, intent, "the position is gone")
-            return
-        known = with_cost_basis(self.snapshot, self._bases or {})
-        position = find_position(known, action.key) or view.position
-        record = adopted_record(self.snapshot, view, position, trigger, now)
+    def _register(self, action: Action, intent: Intent, trigger: Decimal | None, basis: CostBasis | None) -> None:
+        now, view = self.account.clock(), self.judged.views[action.key]
+        record = adopted_record(self.snapshot, view, explained(view.position, basis), trigger, now)
         asked = replace(intent, quantity=action.quantity, held_before=None)
         (intent,) = self._begin_sending([asked])
         self.account.tracker.update(self.snapshot.tracker, {action.symbol: record}, now)
@@ -490,19 +475,18 @@ class Run:
         self.touched.clear()
         return True
 
-    def _read_until_free(self, actions: Sequence[Action]) -> bool:
+    def _read_until_free(self, actions: Sequence[Action]) -> None:
         """Read the account after the cancels until the balances they free are there, or enough time has passed."""
         sales = [action for action in actions if action.kind in SELLING]
         if self.read_beside is not None and self._read_again(self.read_beside) and all(map(self._is_free, sales)):
-            return True
+            return
         for _ in range(_READS):
             if not self._read_again():
                 self._stop(Stop.ACCOUNT_UNREADABLE)
-                return False
+                return
             if all(map(self._is_free, sales)):
-                break
+                return
             self.reconciler.sleep(_READ_SECONDS)
-        return True
 
     def _is_free(self, action: Action) -> bool:
         view = self.judged.views.get(action.key)
@@ -534,13 +518,6 @@ class Run:
             self.tell("alert", alert)
 
         self._later(raise_it)
-
-
-def _shrunk(asked: Decimal, free: Decimal, step: Decimal | None) -> Decimal:
-    """Return a little less than the venue had too little for, on the step; nothing where that is not enough."""
-    least = ceil_to_step(asked * (1 - SHRINK_PCT), step)
-    smaller = free if free < asked else least
-    return smaller if least <= smaller < asked else ZERO
 
 
 def _described(action: Action, quantity: Decimal) -> dict[str, Any]:

@@ -7,10 +7,14 @@ from decimal import Decimal
 
 import pytest
 
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import Done, OrderReport, OrderRequest, OrderStatus, RefusalReason, Refused
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.cost_basis import CostBasis
+from exitplan.ruleset.model.snapshot import Position, TrackerRecord
 from tests.builders import NOW, market, order, position, record, snapshot
 from tests.executor.conftest import Stage
+from tests.executor.crashes import raise_crash
 from tests.executor.scene import Scene, kinds, legacy, statuses, zombie
 from tests.faults import GONE, SILENT, Crash, Fault
 
@@ -25,6 +29,103 @@ def test_adoption_ends_clean_and_the_next_plan_is_empty(on_stage: Stage) -> None
     assert kinds(plan) == ["attach_stop", "adopt"]
     assert (scene.apply(plan).exit_code, scene.says()) == (0, "CLEAN")
     assert (kinds(scene.plan()), scene.held(), len(scene.account().open_orders)) == ([], "100", 1)
+
+
+def test_before_a_position_is_registered_the_account_is_not_read_again(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert scene.trouble.calls == ["read", "place", "basis", "read"]
+
+
+@pytest.mark.parametrize(
+    ("held", "tracked", "asked"),
+    [
+        (position("AAA/USD", 100), None, True),
+        (position("AAA/USD", 100), record("manual", entry=42), False),
+        (position("AAA/USD", 100, entry=42), None, False),
+        (position("AAA/USD", 100, entry=42), record("manual", entry=None), False),
+    ],
+    ids=["unknown", "recorded", "told", "told and not recorded"],
+)
+def test_the_venue_is_asked_what_a_position_was_bought_at_where_nobody_knows(
+    on_stage: Stage, held: Position, tracked: TrackerRecord | None, asked: bool
+) -> None:
+    own = position("OWN/USD", 1)
+    records = {} if tracked is None else {"AAA/USD": tracked}
+    scene = on_stage(
+        snapshot(held, own, tracked=records), base="conservative", protect=[{"symbol": "OWN/USD", "reason": "mine"}]
+    )
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert ("basis" in scene.trouble.calls) is asked
+
+
+def test_a_stop_that_is_refused_keeps_no_other_position_from_being_adopted(on_stage: Stage) -> None:
+    scene = on_stage(legacy(position("BBB/USD", 50)), base="conservative")
+    scene.break_writes(Fault.REFUSED)
+    scene.apply()
+    assert list(scene.tracked()) == ["BBB/USD"]
+
+
+@pytest.mark.parametrize(("status", "outcome"), [("closed", "done"), ("cancelled", "refused")])
+def test_a_stop_that_is_told_as_triggered_was_placed_and_one_that_was_cancelled_was_not(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, status: OrderStatus, outcome: str
+) -> None:
+    scene = conservative(on_stage)
+
+    def told(_: PaperBroker, asked: OrderRequest) -> Done:
+        report = OrderReport(
+            order_id="x1",
+            client_order_id=asked.client_order_id,
+            symbol=asked.symbol,
+            side=asked.side,
+            type=asked.type,
+            status=status,
+            quantity=asked.quantity,
+        )
+        return Done(report)
+
+    monkeypatch.setattr(PaperBroker, "place_order", told)
+    assert statuses(scene.apply())[0] == outcome
+
+
+def test_a_stop_that_was_lost_is_placed_again_although_the_position_moved_meanwhile(on_stage: Stage) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    scene.break_writes(Fault.LOST_BEFORE)
+    scene.trouble.before.append(lambda: scene.hold("AAA/USD", "99.5"))
+    assert (statuses(scene.apply(plan)), len(scene.account().open_orders)) == (["done", "done"], 1)
+
+
+def test_the_stop_of_the_coin_that_pays_the_fees_need_not_be_the_last(on_stage: Stage) -> None:
+    account = snapshot(position("BNB/USD", 100), position("ZZZ/USD", 90))
+    scene = on_stage(account, base="conservative", options={"fee_asset": "BNB"})
+    plan = scene.plan()
+    scene.apply(plan)
+    stops = [action["symbol"] for action in plan["actions"] if action["kind"] == "attach_stop"]
+    assert (stops, [sent.symbol for sent in scene.trouble.orders]) == (["BNB/USD", "ZZZ/USD"], stops)
+
+
+def test_a_venue_with_stops_at_the_market_alone_gets_those(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), base="conservative", options={"stop_limit": False})
+    assert (scene.apply().exit_code, [sent.type for sent in scene.trouble.orders]) == (0, ["stop"])
+
+
+def test_a_venue_without_stops_still_takes_sales(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), options={"stop_market": False, "stop_limit": False})
+    assert (scene.apply().exit_code, scene.held()) == (0, "75")
+
+
+def test_a_stop_that_the_venue_has_too_little_for_is_not_sent_smaller(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = conservative(on_stage)
+    refusal = Refused(RefusalReason.INSUFFICIENT_BALANCE, "it is locked")
+    monkeypatch.setattr(PaperBroker, "place_order", lambda *_: refusal)
+    assert (statuses(scene.apply()), len(scene.trouble.orders)) == (["refused", "skipped"], 1)
 
 
 def test_the_stop_stands_where_the_policy_says(on_stage: Stage) -> None:
@@ -53,6 +154,16 @@ def test_an_entry_price_that_is_known_stays(on_stage: Stage) -> None:
     scene.apply()
     found = scene.tracked()["AAA/USD"]
     assert (found.entry_price, found.extra["entry_price_basis"], found.strategy) == (Decimal(42), "known", "APEX_v7.1")
+
+
+def test_an_entry_price_recorded_in_another_market_is_turned_into_the_money_of_this_one(
+    on_stage: Stage,
+) -> None:
+    account = snapshot(position("AAA/USD", 100), tracked={"AAA/EUR": record("manual", entry=90)}, rates={"EUR": "1.1"})
+    scene = on_stage(account, base="conservative")
+    assert scene.apply().exit_code == 0
+    found = scene.tracked()["AAA/USD"]
+    assert (found.entry_price, found.extra["entry_price_basis"]) == (Decimal(99), "known")
 
 
 def test_a_position_whose_stop_was_refused_is_not_adopted(on_stage: Stage) -> None:
@@ -154,6 +265,18 @@ def test_a_crash_between_stop_and_adoption_is_made_good(on_stage: Stage) -> None
     assert len(scene.account().open_orders) == 1
 
 
+def test_a_crash_while_the_tracker_is_written_is_made_good(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = conservative(on_stage)
+    plan = scene.plan()
+    with monkeypatch.context() as dying:
+        dying.setattr("exitplan.executor.store.tracker.write_atomically", lambda *_, **__: raise_crash())
+        with pytest.raises(Crash):
+            scene.apply(plan)
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result), scene.says()) == (0, ["done", "done"], "CLEAN")
+    assert (scene.tracked()["AAA/USD"].position_source, len(scene.account().open_orders)) == ("adopted", 1)
+
+
 def test_a_stop_nobody_can_tell_about_stops_before_the_adoption(on_stage: Stage) -> None:
     scene = conservative(on_stage)
     plan = scene.plan()
@@ -195,6 +318,14 @@ def test_a_position_that_was_gone_before_its_order_leaves_the_tracker_too(on_sta
     scene.track(AAA=record(entry=None))
     scene.hold("AAA/USD", None)
     assert (statuses(scene.apply(plan)), scene.tracked()) == (["skipped"], {})
+
+
+def test_the_record_of_one_side_goes_with_it_although_the_other_is_held(on_stage: Stage) -> None:
+    perpetual = "AAA/USD:USD"
+    both = (position(perpetual, 100), position(perpetual, 40, side="short", entry=100))
+    scene = on_stage(snapshot(*both, cash=100_000, tracked={perpetual: record(entry=None, side="long")}))
+    scene.apply()
+    assert (scene.held(perpetual), scene.held(perpetual, "short"), scene.tracked()) == ("0", "30", {})
 
 
 def test_a_position_sold_only_in_part_stays_in_the_tracker(on_stage: Stage) -> None:

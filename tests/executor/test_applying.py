@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
@@ -10,6 +11,7 @@ import pytest
 
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, PlanIsAltered, PlanIsUsed, RefusedByGuard
+from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.plan import plan_sha256
 from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import ago, market, order, position, record, snapshot
@@ -126,6 +128,58 @@ def test_an_order_that_had_filled_more_than_the_plan_knew_is_a_reason_to_read_ag
     scene.trouble.before.append(fill_a_quarter)
     assert calls_of_applying(scene) == ["read", "cancel", "read", "read", "place", "read"]
     assert (scene.trouble.orders[0].quantity, scene.held()) == (Decimal(90), "0")
+
+
+STALE = order("old", "CCC/USD", "buy", 1, price=90, minutes=60)
+
+
+@pytest.mark.parametrize(
+    ("account", "base", "reads"),
+    [
+        (legacy(orders=[STALE]), "default", 1),
+        (legacy(position("ZZZ/USD", 50), orders=[STALE], tracked={"ZZZ/USD": record(entry=None)}), "default", 1),
+        (legacy(orders=[STALE]), "conservative", 0),
+    ],
+    ids=["unwind", "close and unwind", "stop and adoption"],
+)
+def test_beside_the_cancels_the_account_is_read_where_only_sales_come_after_them(
+    on_stage: Stage, account: Snapshot, base: str, reads: int
+) -> None:
+    scene = on_stage(account, base)
+    scene.trouble.beside = "before"
+    calls = calls_of_applying(scene)
+    assert calls[: calls.index("cancel")].count("read") == 1 + reads
+
+
+def test_an_order_that_is_still_told_beside_its_cancel_is_a_reason_to_read_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[STALE]))
+    scene.trouble.beside = "before"
+    assert calls_of_applying(scene) == ["read", "read", "cancel", "read", "place", "read"]
+
+
+@pytest.mark.parametrize("fault", [Fault.OPEN_FIRST, Fault.LOST_AFTER], ids=lambda fault: fault.name)
+def test_a_cancel_that_is_not_told_as_done_is_a_reason_to_read_again(on_stage: Stage, fault: Fault) -> None:
+    scene = on_stage(legacy(orders=[STALE]))
+    scene.trouble.beside = "after"
+    scene.break_writes(fault)
+    calls = [call for call in calls_of_applying(scene) if call != "look up"]
+    assert calls == ["read", "cancel", "read", "read", "place", "read"]
+
+
+def test_where_one_of_two_cancels_is_refused_what_was_read_beside_them_is_read_again(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[STALE, replace(STALE, id="older")]))
+    scene.trouble.beside, scene.trouble.at_once = "after", 2
+    scene.break_writes(Fault.REFUSED)
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    scene.apply(plan)
+    assert scene.trouble.calls == ["read", "cancel", "cancel", "read", "read", "place", "read"]
+
+
+def test_of_several_cancels_one_by_one_the_account_is_read_beside_the_last(on_stage: Stage) -> None:
+    scene = on_stage(legacy(orders=[STALE, replace(STALE, id="older")]))
+    scene.trouble.beside = "after"
+    assert calls_of_applying(scene) == ["read", "cancel", "cancel", "read", "place", "read"]
 
 
 def test_beside_cancels_nothing_is_read_for_what_is_no_sale(on_stage: Stage) -> None:

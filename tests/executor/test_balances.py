@@ -11,7 +11,7 @@ from exitplan.executor.store.lease import account_lease
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, RefusedByGuard
 from tests.builders import position, record, snapshot
 from tests.executor.conftest import Stage
-from tests.executor.scene import LEGACY, Scene, legacy
+from tests.executor.scene import LEGACY, Scene, legacy, zombie
 
 
 def settled(on_stage: Stage, *, held: str = "100") -> Scene:
@@ -152,6 +152,17 @@ def test_an_empty_account_whose_tracker_knows_positions_is_a_surprise_at_the_fir
 
 def test_an_account_that_never_held_anything_is_clean(on_stage: Stage) -> None:
     assert on_stage(snapshot(cash=0)).verify().state == "CLEAN"
+
+
+def test_an_account_that_its_first_run_has_emptied_is_clean(on_stage: Stage) -> None:
+    scene = on_stage(zombie())
+    plan = scene.plan()
+
+    def owe_what_is_sold() -> None:
+        scene._write({**scene.document(), "cash": {"free": "-10000", "locked": "0"}})
+
+    scene.trouble.before.append(owe_what_is_sold)
+    assert (scene.apply(plan).exit_code, scene.account().positions, scene.says()) == (0, (), "CLEAN")
 
 
 def test_no_progress_and_no_record_is_dropped_on_an_empty_reading(on_stage: Stage) -> None:

@@ -65,6 +65,13 @@ def test_money_that_is_gone_at_apply_is_not_converted(on_stage: Stage) -> None:
     assert (statuses(result), [sent.quantity for sent in scene.trouble.orders]) == (["done"], [Decimal(400)])
 
 
+@pytest.mark.parametrize("fault", [Fault.LOST_AFTER, Fault.LOST_BEFORE, Fault.RAISES_AFTER])
+def test_a_lost_answer_converts_money_once(on_stage: Stage, fault: Fault) -> None:
+    scene = with_money(on_stage, "CHF/USD", "1.25", taker_fee=0, maker_fee=0)
+    scene.break_writes(fault)
+    assert (statuses(scene.apply()), francs(scene), scene.account().cash.free) == (["done"], Decimal(0), Decimal(11250))
+
+
 def test_money_that_the_venue_does_not_convert_is_no_exit_that_failed(on_stage: Stage) -> None:
     scene = with_money(on_stage, "CHF/USD", "1.25")
     scene.break_writes(Fault.REFUSED)

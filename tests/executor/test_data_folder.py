@@ -149,6 +149,20 @@ def test_a_journal_that_breaks_while_an_order_is_in_flight_is_an_unknown_outcome
     assert len(scene.trouble.orders) == 3
 
 
+def test_what_never_reached_the_venue_is_not_in_flight_where_the_journal_breaks_after_it(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = three_sales(on_stage)
+    plan = scene.plan()
+    scene.break_writes(Fault.BUSY)
+    with monkeypatch.context() as context:
+        context.setattr(scene.clock, "sleep", lambda _: context.setattr(Journal, "begin_sending", broken))
+        with pytest.raises(DataFolderUnusable, match="when 0 of 3 actions were done") as cut:
+            scene.apply(plan)
+    assert "nothing is in flight" in str(cut.value.hint)
+    assert statuses(scene.apply(plan)) == ["done"] * 3
+
+
 def test_a_run_whose_state_file_cannot_be_written_has_ended_all_the_same(
     on_stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:

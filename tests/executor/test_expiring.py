@@ -94,7 +94,7 @@ def test_the_value_of_an_order_is_judged_at_the_price_of_now(on_stage: Stage) ->
     assert (scene.trouble.orders, scene.account().positions[0].quantity) == ([], Decimal(100))
 
 
-@pytest.mark.parametrize(("seconds", "sent"), [(29, ["AAA/USD", "BBB/USD"]), (31, ["AAA/USD"])])
+@pytest.mark.parametrize(("seconds", "sent"), [(30, ["AAA/USD", "BBB/USD"]), (31, ["AAA/USD"])])
 def test_a_price_that_fell_while_another_order_was_under_way_is_read_before_the_next(
     on_stage: Stage, seconds: int, sent: list[str]
 ) -> None:

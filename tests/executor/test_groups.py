@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exitplan.brokers.protocol import Capabilities, Done, LookUp, OrderReference, OrderReport, Outcome, Unknown
+from exitplan.executor.apply.events import Stop
 from exitplan.executor.apply.orders import in_groups
 from exitplan.executor.apply.reconcile import call
 from exitplan.executor.store.halt import halt
@@ -105,11 +106,12 @@ def test_who_is_found_at_once_is_not_asked_for_again(on_stage: Stage) -> None:
     assert scene.trouble.calls.count("look up") == 3 + 2  # of three at once, then twice of the one that was not found
 
 
+@pytest.mark.parametrize("late", [Fault.LOST_BEFORE, Fault.OPEN_FIRST], ids=lambda fault: fault.name)
 def test_what_is_known_is_in_the_journal_before_the_rest_of_its_group_is_waited_for(
-    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch, late: Fault
 ) -> None:
     scene = grouped(on_stage(five()), 5)
-    scene.break_writes(Fault.NONE, Fault.NONE, Fault.LOST_BEFORE, Fault.NONE)
+    scene.break_writes(Fault.NONE, Fault.NONE, late, Fault.NONE)
     seen: list[list[str]] = []
 
     def look(clock: StillClock, seconds: float) -> None:
@@ -119,6 +121,13 @@ def test_what_is_known_is_in_the_journal_before_the_rest_of_its_group_is_waited_
     monkeypatch.setattr(StillClock, "sleep", look)
     assert (scene.apply().exit_code, held(scene)) == (0, ["75"] * 5)
     assert seen[0] == ["done", "done", "sending", "sending", "sending"]
+
+
+def test_a_cancel_that_is_lost_among_others_is_asked_about(on_stage: Stage) -> None:
+    stale = [order(name, "AAA/USD", "buy", 1, price=90, minutes=60) for name in "123"]
+    scene = grouped(on_stage(snapshot(position("AAA/USD", 100), orders=stale)))
+    scene.break_writes(Fault.NONE, Fault.LOST_AFTER, Fault.NONE)
+    assert (statuses(scene.apply()), scene.account().open_orders) == (["done"] * 4, ())
 
 
 def test_cancels_go_with_cancels_alone(on_stage: Stage) -> None:
@@ -182,6 +191,33 @@ def test_one_that_nobody_can_tell_of_stops_the_run_once_its_group_is_settled(on_
     assert len(scene.trouble.orders) == 3
 
 
+@pytest.mark.parametrize(("also", "stop_after"), [(Fault.BANNED, None), (Fault.NONE, 1)], ids=["a rest", "a person"])
+def test_one_that_nobody_can_tell_of_matters_more_than_what_else_stops_the_run(
+    on_stage: Stage, also: Fault, stop_after: int | None
+) -> None:
+    scene = grouped(on_stage(five()), 2)
+    scene.break_writes(Fault.LOST_AFTER, also)
+    scene.trouble.look_ups.extend([SILENT] * 9)
+    result = scene.apply(stop_after=stop_after)
+    assert (result.exit_code, result.stop, statuses(result)[0]) == (9, Stop.OUTCOME_UNKNOWN, "needs_human")
+
+
+def test_a_clock_that_is_off_for_one_of_a_group_ends_the_run_before_the_others_are_sent_again(on_stage: Stage) -> None:
+    scene = grouped(on_stage(five()), 2)
+    scene.break_writes(Fault.CLOCK_IS_OFF, Fault.BUSY)
+    result = scene.apply()
+    assert (result.stop, statuses(result), len(scene.trouble.orders)) == (Stop.CLOCK_IS_OFF, ["open"] * 5, 2)
+    assert scene.clock.slept == []
+
+
+def test_what_is_known_is_told_before_a_rest(on_stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = grouped(on_stage(five()), 2)
+    scene.break_writes(Fault.NONE, Fault.RATE_LIMITED)
+    told = list[int]()
+    monkeypatch.setattr(scene.clock, "sleep", lambda _: told.append(len(scene.told("action_done"))))
+    assert (scene.apply().exit_code, told) == (0, [1])
+
+
 def test_the_receive_window_is_waited_for_once_for_a_group(on_stage: Stage) -> None:
     scene = grouped(on_stage(five()), 5)
     scene.break_writes(*[Fault.LOST_BEFORE] * 5)
@@ -194,6 +230,9 @@ def test_a_group_waits_once_between_two_questions_too(on_stage: Stage) -> None:
     scene.break_writes(*[Fault.LOST_BEFORE] * 5)
     scene.apply()
     assert scene.clock.slept == [5.5, 0.2]
+    calls = scene.trouble.calls
+    last = len(calls) - calls[::-1].index("look up")
+    assert calls[last : last + 3] == ["read", "read", "place"]  # for traces of all, and to send the first again
 
 
 def test_what_the_venue_shows_already_is_not_waited_for(on_stage: Stage) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from exitplan.ruleset.errors import RefusedByGuard
@@ -33,6 +35,34 @@ def test_an_order_that_grew_too_valuable_since_the_plan_is_refused_at_apply(on_s
     plan = scene.plan()
     scene.move_price("AAA/USD", "103")
     with pytest.raises(RefusedByGuard, match=r"max_order_value: AAA/USD, 2575, the limit is 2550"):
+        scene.apply(plan)
+    assert scene.trouble.orders == []
+
+
+def test_an_order_is_judged_by_what_is_left_to_sell_of_it(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"max_order_value": 2500})
+    plan = scene.plan()
+    scene.hold("AAA/USD", "99.2")
+    scene.move_price("AAA/USD", "100.5")  # 25 are worth more than the limit, the 24.8 that are left are not
+    assert (scene.apply(plan).exit_code, [sent.quantity for sent in scene.trouble.orders]) == (0, [Decimal("24.8")])
+
+
+def test_an_order_whose_spread_is_gone_at_apply_is_refused(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"max_spread_pct": 0.02})
+    scene.list_market("AAA/USD", bid="100", ask="100")
+    plan = scene.plan()
+    scene.list_market("AAA/USD", bid=None, ask=None)
+    with pytest.raises(RefusedByGuard, match=r"AAA/USD has no bid and ask, unknown, the limit is 0\.02"):
+        scene.apply(plan)
+    assert scene.trouble.orders == []
+
+
+def test_a_single_order_is_judged_again_also_where_the_plan_was_begun(on_stage: Stage) -> None:
+    scene = on_stage(legacy(), guards={"max_order_value": 2550})
+    plan = scene.plan()
+    scene.apply(plan, stop_after=0)
+    scene.move_price("AAA/USD", "103")
+    with pytest.raises(RefusedByGuard, match="max_order_value"):
         scene.apply(plan)
     assert scene.trouble.orders == []
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.executor.apply.quantities import amount_step, find_position, sendable_quantity
+from exitplan.executor.apply.quantities import a_little_less, amount_step, at_most, sendable_quantity
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.valuation import Price
 from tests.builders import Amount, Given, market, position, snapshot, typed_plan_of
@@ -68,7 +68,30 @@ def test_a_conversion_has_neither_steps_nor_minimums() -> None:
     assert sendable(action=conversion, locked=12) == 0
 
 
-def test_what_is_gone_has_no_position_and_what_has_no_market_no_step() -> None:
+@pytest.mark.parametrize(("most", "bounded"), [(None, 5), (4, 4), (6, 5)])
+def test_a_bound_makes_a_quantity_less_and_never_more(most: int | None, bounded: int) -> None:
+    assert at_most(Decimal(5), None if most is None else Decimal(most)) == bounded
+
+
+@pytest.mark.parametrize(
+    ("free", "step", "sent"),
+    [
+        (100, 1, 99),  # free, says the account, and the venue does not think so
+        ("99.5", "0.1", "99.5"),
+        (99, 1, 99),
+        ("98.9", "0.1", 0),  # more than a hundredth less is another exit
+        (100, 3, 99),
+        (100, 100, 0),
+        (100, 30, 0),  # the next step below is too far away
+        (150, None, 99),
+    ],
+)
+def test_what_the_venue_had_too_little_for_becomes_a_hundredth_less_at_most(
+    free: Amount, step: Amount | None, sent: Amount
+) -> None:
+    assert a_little_less(Decimal(100), Decimal(free), None if step is None else Decimal(step)) == Decimal(sent)
+
+
+def test_what_has_no_market_has_no_step() -> None:
     account = snapshot(position())
-    assert (find_position(account, "AAA/USD"), find_position(account, "BBB/USD")) == (account.positions[0], None)
     assert (amount_step(account, "AAA/USD"), amount_step(account, "BBB/USD")) == (Decimal("0.001"), None)

@@ -43,7 +43,8 @@ def test_a_stopped_plan_goes_on_where_it_was(on_stage: Stage) -> None:
     result = scene.apply(plan)
     assert (result.exit_code, statuses(result)) == (0, ["done", "done"])
     assert (scene.held("AAA/USD"), scene.held("BBB/USD"), len(scene.trouble.orders)) == ("75", "75", 2)
-    assert result.outcomes[0].to_document()["message"] == "done by an earlier run"
+    first = result.outcomes[0].to_document()
+    assert (first["message"], first["filled"]) == ("done by an earlier run", "25")
 
 
 def test_a_plan_stopped_before_anything_goes_on_too(on_stage: Stage) -> None:
@@ -60,6 +61,16 @@ def test_once_finished_a_resumed_plan_is_used(on_stage: Stage) -> None:
     scene.apply(plan)
     with pytest.raises(PlanIsUsed):
         scene.apply(plan)
+
+
+def test_an_open_plan_that_sent_nothing_is_neither_looked_up_nor_read_for(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(*TWO))
+    scene.apply(stop_after=0)
+    plan = scene.plan()
+    scene.trouble.calls.clear()
+    assert scene.apply(plan).exit_code == 0
+    assert scene.trouble.calls == ["read", "place", "place", "read"]
+    assert (scene.told("run_recovering"), scene.told("run_recovered")[0]["settled"]) == ([], 0)
 
 
 def test_a_refusal_before_the_stop_is_told_after_it(on_stage: Stage) -> None:
@@ -165,7 +176,8 @@ def test_an_account_that_cannot_be_read_keeps_the_open_plan(on_stage: Stage) -> 
     scene.trouble.reads.append(False)
     with pytest.raises(Exception, match="503"):
         scene.apply(plan)
-    assert scene.apply(plan).exit_code == 0
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result), len(scene.trouble.orders)) == (0, ["done", "done"], 2)
 
 
 def test_a_run_whose_account_cannot_be_verified_stays_open_for_that(on_stage: Stage) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.store.journal_file import open_journal
 from tests.builders import market, position, record, snapshot
 from tests.executor.conftest import Stage
@@ -61,6 +64,17 @@ def test_a_part_that_is_refused_ends_an_exit_that_is_tried_once(on_stage: Stage)
     result = scene.apply()
     assert statuses(result) == ["done", "refused", "skipped", "skipped", "skipped"]
     assert (scene.state().failed_exits, scene.held(SOL)) == ({SOL: 1}, "360")
+
+
+def test_before_each_further_part_the_account_is_read_also_where_others_go_with_it(on_stage: Stage) -> None:
+    markets = {SOL: market(100, step="1", min_amount="1", market_max_amount=60)}
+    scene = on_stage(snapshot(position(SOL, 400), position("ZZZ/USD", 100), markets=markets))
+    scene.trouble.at_once = 2
+    plan = scene.plan()
+    assert [action["symbol"] for action in plan["actions"]] == [SOL, SOL, "ZZZ/USD"]
+    scene.trouble.calls.clear()
+    assert scene.apply(plan).exit_code == 0
+    assert (scene.trouble.groups, scene.trouble.calls) == ([1, 2], ["read", "place", "read", "place", "place", "read"])
 
 
 def test_a_position_closed_in_parts_counts_once(on_stage: Stage) -> None:
@@ -149,6 +163,18 @@ def test_an_exit_with_too_little_balance_is_sent_once_more_one_percent_smaller_a
     assert asked(scene) == [Decimal(450), *([] if sold is None else [Decimal(sold)])]
     assert statuses(result) == ["done" if sold else "skipped"]
     assert scene.state().failed_exits == {}
+
+
+def test_the_journal_keeps_why_an_exit_was_sent_once_more(on_stage: Stage) -> None:
+    markets = {SOL: market(100, step="1", min_amount="1")}
+    scene = on_stage(snapshot(position(SOL, 450), markets=markets, tracked={SOL: record(entry=None)}))
+    plan = scene.plan()
+    short_of(scene, SOL, "0.9995")
+    scene.apply(plan)
+    with closing(sqlite3.connect(scene.folder.journal)) as journal:
+        attempts = journal.execute("SELECT outcome, message FROM attempts ORDER BY attempt").fetchall()
+    assert [outcome for outcome, _ in attempts] == ["not sent", "done"]
+    assert attempts[0][1].startswith(RefusalReason.INSUFFICIENT_BALANCE.value)
 
 
 def test_too_little_balance_a_second_time_is_refused_and_still_no_failed_exit(on_stage: Stage) -> None:

@@ -15,9 +15,11 @@ from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import open_journal
 from exitplan.executor.store.lease import break_lease
 from exitplan.ruleset.errors import FileIsInvalid
-from tests.builders import order, position
+from exitplan.ruleset.model.snapshot import Snapshot
+from tests.builders import NOW, order, position
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, legacy
+from tests.faults import FaultyBroker
 
 REPLACED = "taken over by another run"
 
@@ -60,6 +62,25 @@ def test_who_was_replaced_while_it_read_says_so(on_stage: Stage) -> None:
     scene = on_stage(legacy(position("BBB/USD", 64, locked=0), orders=[stale]))
     wakes_up(scene, lambda patch: replaced_before(patch, scene, Scene, "heard", after=3))
     assert scene.held("BBB/USD") == "48"
+
+
+def test_whoever_takes_over_claims_the_journal_before_it_reads_the_account(
+    on_stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = on_stage(legacy())
+    scene.apply()
+    plan, read = scene.plan(), FaultyBroker.read_account
+    with scene.store.lease(NOW), scene.store.open_journal() as hung:
+        hung.claim()
+        break_lease(scene.folder.lock)
+
+        def read_while_the_other_wakes_up(venue: FaultyBroker) -> Snapshot:
+            with pytest.raises(FileIsInvalid, match=REPLACED):
+                hung.ensure_claimed()
+            return read(venue)
+
+        monkeypatch.setattr(FaultyBroker, "read_account", read_while_the_other_wakes_up)
+        assert (scene.apply(plan).exit_code, scene.held()) == (0, "56.25")
 
 
 def _is_being_written(scene: Scene) -> bool:

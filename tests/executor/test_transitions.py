@@ -58,6 +58,15 @@ def test_a_position_is_closed_once_less_than_a_step_is_left(filled: str, cleaned
     assert len(state.unwinds) == 1 - cleaned
 
 
+@pytest.mark.parametrize(("message", "failures"), [(f"{SHORT}: 24 of 25", {}), ("other: no", {"AAA/USD": 1})])
+def test_an_exit_for_which_the_balance_was_too_little_has_not_failed(message: str, failures: dict[str, int]) -> None:
+    plan = typed_plan_of(snapshot(position(quantity=1), cash=0))
+    (unwind,) = plan.actions
+    refused = Resolution("refused", message=message)
+    state = after_action(State(), plan, unwind, refused, Decimal(1), None, NOW)
+    assert state == State(failed_exits=failures)
+
+
 @pytest.mark.parametrize(
     ("status", "message", "short"),
     [

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from exitplan.executor.apply.events import Stop
 from exitplan.executor.plan import read_snapshot
 from exitplan.executor.store.history import account_status
 from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid
@@ -13,6 +14,7 @@ from exitplan.ruleset.planning.checks import AccountState
 from tests.builders import market, order, position, record, snapshot
 from tests.executor.conftest import Stage
 from tests.executor.scene import kinds, legacy, over_cap, resting, statuses, zombie
+from tests.faults import Fault
 
 TWO = (position("AAA/USD", 100), position("BBB/USD", 100))
 
@@ -50,6 +52,29 @@ def test_an_account_that_cannot_be_read_after_its_cancels_ends_with_one(on_stage
     scene.trouble.reads.extend([True, False])
     result = scene.apply(plan)
     assert (result.exit_code, statuses(result), scene.trouble.orders) == (1, ["done", "skipped"], [])
+
+
+def test_an_account_that_cannot_be_read_between_two_orders_ends_the_run_and_counts_nothing(on_stage: Stage) -> None:
+    scene = on_stage(legacy(*(position(symbol, 100) for symbol in ("BBB/USD", "CCC/USD"))))
+    scene.apply()
+    scene.hold("AAA/USD", "50")  # the target of its next cycle is reached with no order
+    scene.clock.advance(60)
+    plan = scene.plan()
+    scene.trouble.before.append(lambda: scene.clock.advance(31))
+    scene.trouble.reads.extend([True, False])
+    result = scene.apply(plan)
+    assert (result.exit_code, result.stop, statuses(result)) == (1, Stop.ACCOUNT_UNREADABLE, ["done", "skipped"])
+    assert (scene.held("CCC/USD"), scene.told("cycle_counted")) == ("75", [])
+
+
+def test_an_order_that_was_refused_counts_for_more_than_an_account_that_cannot_be_read(on_stage: Stage) -> None:
+    scene = on_stage(snapshot(*TWO))
+    plan = scene.plan()
+    scene.break_writes(Fault.REFUSED)
+    scene.trouble.before.append(lambda: scene.clock.advance(31))
+    scene.trouble.reads.extend([True, False])
+    result = scene.apply(plan)
+    assert (result.exit_code, statuses(result)) == (4, ["refused", "skipped"])
 
 
 def test_a_price_that_cannot_be_read_at_apply_sends_nothing_for_its_position(on_stage: Stage) -> None:

@@ -119,6 +119,39 @@ def test_a_cycle_counts_once_however_often_it_was_planned(on_stage: Stage) -> No
     assert len(scene.told("cycle_counted")) == 1
 
 
+def test_a_cycle_counts_once_although_the_run_that_counted_it_is_made_good_by_another(on_stage: Stage) -> None:
+    scene = on_stage(legacy())
+    cycle(scene)
+    scene.hold("AAA/USD", "50")
+    plan = scene.plan()
+    scene.trouble.reads.extend([True, False])  # the verification fails
+    assert scene.apply(plan).exit_code == 9
+    counted = scene.state().unwinds["AAA/USD"]
+    scene.clock.advance(60)
+    assert (scene.apply(plan).exit_code, counted.cycle, scene.state().unwinds["AAA/USD"]) == (0, 2, counted)
+    assert len(scene.told("cycle_counted")) == 1
+
+
+def test_a_cycle_of_a_position_that_is_no_longer_unwound_does_not_count(on_stage: Stage) -> None:
+    scene = on_stage(legacy(position("BBB/USD", 100)))
+    scene.apply()
+    scene.hold("AAA/USD", "50")
+    scene.clock.advance(60)
+    plan = scene.plan()
+    scene.track(AAA=record())
+    assert (scene.apply(plan).exit_code, scene.told("cycle_counted")) == (0, [])
+
+
+def test_a_run_that_a_person_stops_counts_no_cycle(on_stage: Stage) -> None:
+    scene = on_stage(legacy(position("BBB/USD", 100)))
+    scene.apply()
+    scene.hold("AAA/USD", "50")
+    scene.clock.advance(60)
+    plan = scene.plan()
+    assert (scene.apply(plan, stop_after=0).exit_code, scene.told("cycle_counted")) == (8, [])
+    assert (scene.apply(plan).exit_code, len(scene.told("cycle_counted"))) == (0, 1)
+
+
 def test_a_plan_of_a_cycle_long_counted_does_not_set_the_unwind_back(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     cycle(scene)

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 
-from exitplan.brokers.protocol import OrderRequest, RefusalReason, Refused, Unknown
+from exitplan.brokers.paper.broker import PaperBroker
+from exitplan.brokers.protocol import Done, OrderReport, OrderRequest, RefusalReason, Refused, Unknown
 from exitplan.brokers.rehearsal import NotChecked, Rehearsed
+from exitplan.executor.apply.apply import check_plan
 from exitplan.executor.groups.apply_group import GroupWatch, apply_group_plan, check_group_plan
 from exitplan.executor.groups.results import BundleEnd
 from exitplan.ruleset.errors import AccountIsInGroupRun, PlanIsStale
 from exitplan.ruleset.exit_codes import ExitCode
+from exitplan.ruleset.planning.plan import read_plan
 from tests.builders import position, record
 from tests.executor.groups.group_scene import CASH, HEDGE, PERP, PRICE, SPOT, GroupScene, group_stage, held
 from tests.faults import SILENT, Fault
@@ -132,6 +135,43 @@ def test_a_leg_is_tried_as_often_as_the_policy_says(tmp_path: Path) -> None:
     (bundle,) = plan.bundles
     scene.scenes[bundle.legs[1].account].break_writes(Fault.REFUSED, Fault.REFUSED)
     assert (scene.apply(plan).exit_code, scene.holding()) == (0, {CASH: "0", HEDGE: "0"})
+    assert scene.clock.slept == [1.0] * 2
+
+
+@pytest.mark.parametrize(("attempts", "sent"), [(1, 1), (2, 2), (5, 5)])
+def test_a_leg_that_is_refused_each_time_is_sent_as_often_as_the_policy_says(
+    tmp_path: Path, attempts: int, sent: int
+) -> None:
+    scene = group_stage(tmp_path, attempts=attempts)
+    plan = scene.plan()
+    (bundle,) = plan.bundles
+    first = scene.scenes[bundle.legs[0].account]
+    first.break_writes(*[Fault.REFUSED] * 20)
+    scene.apply(plan)
+    assert (len(first.trouble.orders), scene.clock.slept) == (sent, [1.0] * (sent - 1))
+
+
+def test_a_leg_that_the_venue_took_and_cancelled_unfilled_is_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = group_stage(tmp_path, attempts=3)
+    plan = scene.plan()
+
+    def cancelled(_: PaperBroker, asked: OrderRequest) -> Done:
+        report = OrderReport(
+            order_id="x1",
+            client_order_id=asked.client_order_id,
+            symbol=asked.symbol,
+            side=asked.side,
+            type=asked.type,
+            status="cancelled",
+            quantity=asked.quantity,
+        )
+        return Done(report)
+
+    monkeypatch.setattr(PaperBroker, "place_order", cancelled)
+    scene.apply(plan)
+    assert (len(scene.sent()), scene.holding()) == (1, {CASH: "1", HEDGE: "1"})
 
 
 def test_lost_replies_are_found_before_anything_else_is_sent(tmp_path: Path) -> None:
@@ -165,8 +205,11 @@ def test_ordinary_runs_of_its_accounts_are_refused_while_it_is_open_and_it_goes_
     assert 0 < Decimal(scene.holding()[CASH]) < 1
     assert set(scene.open_rows()) == {CASH, HEDGE}
     for name in (CASH, HEDGE):
+        account = scene.scenes[name]
         with pytest.raises(AccountIsInGroupRun, match="group desk"):
-            scene.scenes[name].apply()
+            account.apply()
+        with pytest.raises(AccountIsInGroupRun, match="group desk"):
+            check_plan(account.open(), read_plan(account.plan()))
     assert (scene.apply().exit_code, scene.holding(), scene.open_rows()) == (0, {CASH: "0", HEDGE: "0"}, {})
 
 
