@@ -21,7 +21,7 @@ from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.executor.verify import verify_account
 from exitplan.fleet.batch import shard_batch
 from exitplan.fleet.batch.shard_batch import ShardBatch
-from exitplan.fleet.batch.writing import ShardLease
+from exitplan.fleet.batch.writing import ShardLease, write_alerts
 from exitplan.fleet.cycle import run_shard
 from exitplan.fleet.figures import ShardFigures
 from exitplan.ruleset.errors import FileIsInvalid
@@ -80,7 +80,7 @@ def test_whoever_has_the_shard_while_a_zombie_commits_leaves_those_accounts_to_t
 ) -> None:
     """Held up after the lease was looked at and before the commit: the accounts are locked by then."""
     shard.cycle()
-    name, write_alerts = f"shard:{shard.first}", shard_batch.write_alerts
+    name = f"shard:{shard.first}"
     lease = ShardLease(name, taken(shard, name))
     meanwhile: list[ShardFigures] = []
 
