@@ -19,9 +19,11 @@ from exitplan.executor.store.postgres.connection import LEASE_SECONDS, Queued, S
 from exitplan.executor.store.postgres.database import Database, open_database
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
 from exitplan.executor.verify import verify_account
+from exitplan.fleet.batch import shard_batch
 from exitplan.fleet.batch.shard_batch import ShardBatch
-from exitplan.fleet.batch.writing import ShardLease
+from exitplan.fleet.batch.writing import ShardLease, write_alerts
 from exitplan.fleet.cycle import run_shard
+from exitplan.fleet.figures import ShardFigures
 from exitplan.ruleset.errors import FileIsInvalid
 from tests.chaos.fleet.mutants import MUTANTS
 from tests.fleet.shards import Shard, ToldWorld, fleet_database
@@ -71,6 +73,27 @@ def test_of_a_shard_that_another_has_taken_meanwhile_nothing_is_kept(
     without(safety)
     figures = run_shard(shard.accounts, ShardBatch(shard.database, lease=lease), take_it_away, lambda: False)
     assert (figures.remembered, figures.lost) == (remembered, 3 - remembered)
+
+
+def test_whoever_has_the_shard_while_a_zombie_commits_leaves_those_accounts_to_the_next_cycle(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held up after the lease was looked at and before the commit: the accounts are locked by then."""
+    shard.cycle()
+    name = f"shard:{shard.first}"
+    lease = ShardLease(name, taken(shard, name))
+    meanwhile: list[ShardFigures] = []
+
+    def held_up(*asked: Any) -> None:
+        write_alerts(*asked)
+        if not meanwhile:
+            monkeypatch.setattr(shard_batch, "write_alerts", write_alerts)
+            other = ShardLease(name, taken(shard, name))
+            meanwhile.append(shard.cycle(ShardBatch(shard.database, lease=other)))
+
+    monkeypatch.setattr(shard_batch, "write_alerts", held_up)
+    zombie = shard.cycle(ShardBatch(shard.database, lease=lease))
+    assert [(one.remembered, one.lost) for one in (zombie, *meanwhile, shard.cycle())] == [(3, 0), (0, 3), (3, 0)]
 
 
 @pytest.mark.parametrize(("safety", "lost"), [("", 1), ("no swap", 0)])

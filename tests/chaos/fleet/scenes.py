@@ -14,6 +14,7 @@ from tests.chaos.fleet.oracle import judge
 from tests.chaos.fleet.world import PATIENCE, Fleet, NotSettled, fleet_of, wake
 from tests.chaos.oracle import Violation
 
+_TWO_TICKS = "SELECT count(*) > 1 FROM exitplan.ticks WHERE ended_at IS NOT NULL AND why NOT LIKE 'skipped%%'"
 _MOST_DEATHS = 2
 """Processes that an account may cost before it is set aside."""
 
@@ -33,14 +34,14 @@ def play(scene: str, mutant: str = "") -> list[Violation]:
         try:
             found = SCENES[scene](fleet, settings)
             quiet_from_now_on(fleet.root)
-            settle(fleet, seconds=PATIENCE)
+            settle(fleet)
         except NotSettled as problem:
             output = (fleet.root / "output.log").read_text(errors="replace")
             return [*found, Violation("lost", f"{problem}: {output[-1500:]}")]
         return [*found, *judge(fleet)]
 
 
-def settle(fleet: Fleet, seconds: float = 120) -> None:
+def settle(fleet: Fleet, seconds: float = PATIENCE) -> None:
     """Let the fleet come to rest: three further ticks, all accounts CLEAN in the end; raises NotSettled."""
     began = time.time()
     until = time.monotonic() + seconds
@@ -149,7 +150,7 @@ def _poisoned(fleet: Fleet, settings: Settings) -> list[Violation]:
     if not rows:
         return [Violation("invalid", f"{poisoned} ended more than {_MOST_DEATHS} processes, and nobody set it aside")]
     since = time.time() - 30
-    fleet.wait_for("SELECT count(*) > 1 FROM exitplan.ticks WHERE ended_at IS NOT NULL")
+    fleet.wait_for(_TWO_TICKS)
     ((name,), *others) = fleet.rows(aside)
     found = [] if name == poisoned else [Violation("invalid", f"{name} was set aside for {poisoned}")]
     found += [Violation("invalid", f"{len(others)} others were set aside")] if others else []
@@ -170,7 +171,7 @@ def _halted(fleet: Fleet, settings: Settings) -> list[Violation]:
     since = time.time()
     grant_all(fleet)
     fleet.hire(settings)
-    fleet.wait_for("SELECT count(*) > 1 FROM exitplan.ticks WHERE ended_at IS NOT NULL")
+    fleet.wait_for(_TWO_TICKS)
     until = time.time()
     fleet.halts.append(("", since, until))
     fleet.ask("resume")
