@@ -34,7 +34,7 @@ def named_policies(paths: Iterable[Path] | None) -> Iterator[Path]:
     Where none is named they are those of the project's folder ``policies``.
     """
     # Only who names folders of policies needs them.
-    from exitplan.schemas.groups import is_group_file  # noqa: PLC0415
+    from exitplan.schemas.group_files import is_group_file  # noqa: PLC0415
     from exitplan.schemas.validation import CASES_ENDING, policies_in  # noqa: PLC0415
 
     folder = project_root() / "policies"

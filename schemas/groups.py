@@ -13,10 +13,6 @@ from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, lo
 from exitplan.schemas.loading.yaml_loader import Document, load_yaml
 from exitplan.schemas.validators import passes
 
-GROUPS_FOLDER = "groups"
-"""The folder below ``policies`` that the policies of groups are in."""
-_OF_POLICIES = frozenset({"extends", "classification", "orders", "exits", "parameters", "account"})
-
 
 @dataclass(frozen=True, slots=True)
 class LoadedGroup:
@@ -26,14 +22,6 @@ class LoadedGroup:
     path: FilePath
     document: Document
     warnings: tuple[Diagnostic, ...] = ()
-
-
-def is_group_file(path: FilePath) -> bool:
-    """Check whether a file is the policy of a group: by its folder, unless it says of itself that it is another one."""
-    if path.parent.name != GROUPS_FOLDER or path.suffix not in {".yaml", ".yml"}:
-        return False
-    value = load_yaml(path).value
-    return not (isinstance(value, dict) and value.keys() & _OF_POLICIES)
 
 
 def load_group(path: FilePath) -> LoadedGroup:

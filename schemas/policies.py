@@ -13,7 +13,7 @@ from exitplan.ruleset.language.policy import INVARIANTS, Policy, compile_policy
 from exitplan.ruleset.language.problems import Path, Problem
 from exitplan.schemas.checking import check
 from exitplan.schemas.condition_checks import check_conditions
-from exitplan.schemas.groups import is_group_file
+from exitplan.schemas.group_files import is_group_file
 from exitplan.schemas.health_models import put_models_in
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, Mark, Source, locate
 from exitplan.schemas.loading.text import display_name

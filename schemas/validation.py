@@ -124,7 +124,8 @@ def _file(path: FilePath) -> Validated:
             kind = "alerts"
             check_channels(load_yaml(path))
             return Validated(path, kind)
-        from exitplan.schemas.groups import is_group_file, load_group  # noqa: PLC0415 - many ask for file names alone
+        from exitplan.schemas.group_files import is_group_file  # noqa: PLC0415 - many ask for file names alone
+        from exitplan.schemas.groups import load_group  # noqa: PLC0415 - many ask for file names alone
 
         if is_group_file(path):
             kind = "group"

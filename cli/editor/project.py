@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
 from exitplan.ruleset.language.problems import Path
-from exitplan.schemas.groups import GROUPS_FOLDER
+from exitplan.schemas.group_files import GROUPS_FOLDER
 from exitplan.schemas.loading.diagnostics import FileHasProblems
 from exitplan.schemas.loading.text import edited
 from exitplan.schemas.loading.yaml_loader import Document

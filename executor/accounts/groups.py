@@ -10,7 +10,8 @@ from exitplan.executor.accounts.account import AccountFile, read_account_files
 from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
 from exitplan.ruleset.groups.group_policy import GroupPolicy
 from exitplan.ruleset.language.problems import Problem, nearest
-from exitplan.schemas.groups import GROUPS_FOLDER, LoadedGroup, load_group
+from exitplan.schemas.group_files import GROUPS_FOLDER
+from exitplan.schemas.groups import LoadedGroup, load_group
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems, locate
 
 FEWEST = 2

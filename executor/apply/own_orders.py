@@ -28,6 +28,8 @@ REACH = timedelta(days=7)
 """How far back past orders are asked for at most: some venues keep them no longer."""
 _MARGIN = timedelta(minutes=1)
 """By how much the clocks of this machine and of a venue may differ."""
+_A_MOMENT = timedelta(milliseconds=1)
+"""What venues tell apart."""
 
 
 def read_with_past_orders(
@@ -53,11 +55,13 @@ def read_with_past_orders(
 def _newest_run(journal: Journal | None, state: State, now: datetime) -> datetime:
     """Return from when on orders are asked for: the beginning of the newest run in the journal.
 
-    A state that was imported knows of runs that its journal does not, up to the end of the last of them.
+    A state that was imported knows of runs that its journal does not, up to and with the moment at which the last of
+    them ended.
     """
     begun = None if journal is None else journal.last_run_at()
     moments = [now - REACH, *([] if begun is None else [begun - _MARGIN])]
-    return min(max(*moments, state.last_cleanup_run or now - REACH), now)
+    known = state.last_cleanup_run
+    return min(max(*moments, now - REACH if known is None else known + _A_MOMENT), now)
 
 
 def ensure_orders_known(account: Account, journal: Journal | None, snapshot: Snapshot, past: PastOrders) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.model.records import Document, write_record
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan_types import Plan
+
+if TYPE_CHECKING:  # an account of no group needs nothing of groups
+    from exitplan.ruleset.groups.group_plan import GroupPlan
 
 _OF_PAIRS = ("hedged", "max_leg_imbalance", "on_leg_failure")
 _COMPARED = ("quantity", "est_value", "rule", "trigger_price", "limit_price")

@@ -5,23 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from exitplan.executor.signing.sshsig import PublicKey, read_signatures
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsUnsigned
-from exitplan.ruleset.groups.group_plan import GroupPlan
-from exitplan.ruleset.groups.writing import group_plan_bytes
 from exitplan.ruleset.planning.plan import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # an account of no group needs nothing of groups
     from exitplan.executor.signing.keys import SigningKey
+    from exitplan.ruleset.groups.group_plan import GroupPlan
 
 MOST_BYTES = 65_536
 """The largest file of signatures that is read."""
 
-Signed = Plan | GroupPlan
+Signed: TypeAlias = "Plan | GroupPlan"
 """What is signed: the plan of an account, or that of a group, with those of all its accounts in it."""
 
 
@@ -88,7 +87,11 @@ def load_signatures(plan: Path) -> str:
 
 def signed_bytes(plan: Signed) -> bytes:
     """Return what a signature of a plan covers: all bytes of its file."""
-    return group_plan_bytes(plan) if isinstance(plan, GroupPlan) else plan_bytes(plan)
+    if isinstance(plan, Plan):
+        return plan_bytes(plan)
+    from exitplan.ruleset.groups.writing import group_plan_bytes  # noqa: PLC0415 - as above
+
+    return group_plan_bytes(plan)
 
 
 def check_signatures(plan: Signed, text: str, rules: Sequence[SignatureRule] = ()) -> tuple[Checked, ...]:
@@ -116,7 +119,7 @@ def ensure_signed(rule: SignatureRule | None, account: str, plan: Signed, text: 
     if rule is None:
         return
     if text is None:
-        ensure_may_be_new(rule, account, plan.group.name if isinstance(plan, GroupPlan) else None)
+        ensure_may_be_new(rule, account, None if isinstance(plan, Plan) else plan.group.name)
         return
     checked = check_signatures(plan, text, [rule])
     good = {entry.key for entry in checked if entry.problem is None}

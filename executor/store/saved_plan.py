@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import orjson
 
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.groups.group_plan import GroupPlan
-from exitplan.ruleset.groups.writing import read_group_plan
 from exitplan.ruleset.planning.plan import ensure_unaltered, read_plan
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.schemas.documents import kind_of, load_document
+
+if TYPE_CHECKING:  # an account of no group needs nothing of groups
+    from exitplan.ruleset.groups.group_plan import GroupPlan
 
 
 def load_plan(path: Path) -> Plan:
@@ -46,4 +48,6 @@ def load_group_plan(path: Path) -> GroupPlan:
 
     Raises FileIsInvalid where it is none, PlanIsAltered where it was changed after it was made.
     """
+    from exitplan.ruleset.groups.writing import read_group_plan  # noqa: PLC0415 - as above
+
     return read_group_plan(load_document(path, "groupplan"))

@@ -96,7 +96,7 @@ def test_orders_from_before_the_newest_run_and_from_long_ago_are_not_asked_for(
     scene.apply()
     first, second, third = asked
     assert first == (begun - REACH, {"AAA/USD"})
-    assert second == (begun, {"AAA/USD"})
+    assert second == (begun + timedelta(milliseconds=1), {"AAA/USD"})  # what ended at that moment was its own
     assert third[0] == scene.clock.now - REACH
 
 

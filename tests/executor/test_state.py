@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -192,7 +193,10 @@ STATES = st.fixed_dictionaries(
 
 @given(STATES)
 def test_a_state_survives_its_file(document: dict[str, object]) -> None:
-    state = state_from_document(parse_document(json.dumps(document).encode(), "state", "state"))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "state.json")
+        path.write_text(json.dumps(document), encoding="utf-8")
+        state = state_from_file(path)
     again = parse_document(state_bytes(state), "state", "state")
     assert state_from_document(again) == state
     assert state_to_document(state_from_document(again)) == again
@@ -232,10 +236,13 @@ def test_an_account_of_which_nothing_was_done_yet_counts_from_zero() -> None:
     assert state_to_document(State())["cleanup_metrics"] == zero
 
 
-def test_numbers_that_another_program_has_left_are_kept_as_text_however_deep() -> None:
-    left = {"size": Decimal("1.5"), "checks": [Decimal("0.5"), None, True], "deep": {"price": Decimal(2)}, "why": "x"}
-    state = state_from_document({"unwind_progress": {}, "classified_positions": {"AAA-USD": left}})
-    kept = {"size": "1.5", "checks": ["0.5", None, True], "deep": {"price": "2"}, "why": "x"}
+def test_numbers_that_another_program_has_left_are_kept_as_text_however_deep(tmp_path: Path) -> None:
+    left = {"size": 1.5, "checks": [0.5, None, True], "deep": {"price": 2.5}, "why": "x"}
+    path = tmp_path / "state.json"
+    document = {"format_version": 1, "unwind_progress": {}, "classified_positions": {"AAA-USD": left}}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    state = state_from_file(path)
+    kept = {"size": "1.5", "checks": ["0.5", None, True], "deep": {"price": "2.5"}, "why": "x"}
     assert state.classified == {"AAA-USD": kept}
 
 

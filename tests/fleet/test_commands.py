@@ -184,7 +184,7 @@ def test_a_role_that_is_not_there_and_a_server_that_is_away_have_hints_of_their_
         "fleet tick",
         "fleet worker",
         "fleet import policies/accounts",
-        "fleet plan --policy x",
+        "fleet plan --policy published",
         "plan",
         "pending",
     ],
