@@ -22,7 +22,6 @@ AT_ONCE = (
     "no deadline",
     "no own clock in Postgres",
     "not durable",
-    "no halt",
     "no look at the journal before it is sent",
     "a window that is too short",
 )
