@@ -77,7 +77,7 @@ def staged(root: Path, faults: Sequence[Fault], **changes: Any) -> GroupScene:
 def test_killed_at_any_point_the_next_one_finishes_in_balance(tmp_path: Path, share: int) -> None:
     points = count_points(tmp_path, ())
     assert points > 100
-    for at in range(1 + share, points + 1, 6 * 3):
+    for at in range(1 + share, points + 1, 6):
         scene = staged(tmp_path / str(at), ())
         plan = scene.plan()
         assert die_at(scene, plan, at)
