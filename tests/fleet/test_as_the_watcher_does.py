@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -32,7 +31,7 @@ from exitplan.ruleset.errors import AccountUnreadable, EngineDisagreement
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 from tests.executor.test_watcher import AtOnce
-from tests.fleet.shards import Shard, ToldWorld, fleet_database
+from tests.fleet.shards import Shard, ToldWorld
 
 _first = itertools.count(500, 11)
 FAILURES = ("the venue does not answer", "the venue answers nonsense", "engine")
@@ -51,13 +50,6 @@ escalation:
     after: {{failures: 1}}
     steps: [{{channels: [desk]}}]
 """
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    database = fleet_database(new_database())
-    yield database
-    database.close()
 
 
 @pytest.fixture(scope="module", autouse=True)

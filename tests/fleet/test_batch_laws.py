@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -34,18 +33,11 @@ from exitplan.fleet.batch.batched_store import BatchedStore, Collected
 from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.planning.checks import AccountState
-from tests.fleet.shards import Shard, ToldWorld, fleet_database
+from tests.fleet.shards import Shard, ToldWorld
 
 _first = itertools.count(0, 7)
 SIZE = 2
 places = st.integers(0, SIZE - 1)
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    database = fleet_database(new_database())
-    yield database
-    database.close()
 
 
 class Meddling(RuleBasedStateMachine):

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable, Iterator
-
-import pytest
 
 from bench.fleet.world import World, account_of, name_of
 from bench.work import count_calls
@@ -16,19 +13,12 @@ from exitplan.fleet.cycle import run_shard
 from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.planning.plan import write_plan
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
-from tests.fleet.shards import Shard, ToldWorld, fleet_database
+from tests.fleet.shards import Shard, ToldWorld
 
 MOST_CALLS = 900
 """Functions called for a further account in a cycle, on top of those of observing, deciding and writing the plan."""
 MOST_BYTES = 5_000
 """Memory of an account at rest, which shares its policy and its markets."""
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    database = fleet_database(new_database())
-    yield database
-    database.close()
 
 
 def calls_of_planning(shard: Shard) -> int:

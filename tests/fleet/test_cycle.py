@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from threading import Barrier, Event, current_thread, main_thread
 from typing import Any
@@ -16,7 +15,6 @@ from exitplan.brokers.protocol import OrderRequest, Outcome
 from exitplan.executor.approvals.book import open_book
 from exitplan.executor.plan import plan_account
 from exitplan.executor.store.history import past_runs
-from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.verify import verify_account
 from exitplan.fleet.batch import shard_batch
 from exitplan.fleet.batch.shard_batch import ShardBatch
@@ -26,22 +24,7 @@ from exitplan.fleet.snapshots import unpacked
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.checks import AccountState
-from tests.fleet.shards import Shard, ToldWorld, fleet_database
-
-_first = itertools.count(7, 70)
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    database = fleet_database(new_database())
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def shard(database: Database) -> Shard:
-    """Three accounts that no other test has."""
-    return Shard(database, ToldWorld(), first=next(_first))
+from tests.fleet.shards import Shard, ToldWorld
 
 
 def states(shard: Shard) -> list[AccountState | None]:

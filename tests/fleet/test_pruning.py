@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -17,18 +16,11 @@ from exitplan.fleet.pruning import PrunedFleet, prune_fleet
 from exitplan.fleet.registry import Registry
 from exitplan.schemas.shapes.answers import ANSWERS
 from tests.cli.conftest import xp
-from tests.fleet.shards import Shard, ToldWorld, fleet_database
+from tests.fleet.shards import Shard, ToldWorld
 from tests.postgres.fixtures import empty
 
 _first = itertools.count(7, 70)
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    database = fleet_database(new_database())
-    yield database
-    database.close()
 
 
 @pytest.fixture

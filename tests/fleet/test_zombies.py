@@ -5,8 +5,7 @@ Each safety that sees to that is played against its own worst moment, with it an
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -26,26 +25,12 @@ from exitplan.fleet.cycle import run_shard
 from exitplan.fleet.figures import ShardFigures
 from exitplan.ruleset.errors import FileIsInvalid
 from tests.chaos.fleet.mutants import MUTANTS
-from tests.fleet.shards import Shard, ToldWorld, fleet_database
+from tests.fleet.shards import Shard
 
-_first = itertools.count(7, 70)
 _PUT_LEASE = (
     "INSERT INTO exitplan.leases AS l VALUES (%s, 'another', '', '', 0, '', 1, now(), now() + interval '1 minute')"
     " ON CONFLICT (name) DO UPDATE SET token = 'another', fence = l.fence + 1, until = excluded.until RETURNING fence"
 )
-
-
-@pytest.fixture(scope="module")
-def database(new_database: Callable[[], str]) -> Iterator[Database]:
-    database = fleet_database(new_database())
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def shard(database: Database) -> Shard:
-    """Three accounts that no other test has."""
-    return Shard(database, ToldWorld(), first=next(_first))
 
 
 @pytest.fixture
