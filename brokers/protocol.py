@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from exitplan.brokers.clock_offset import ClockOffset
 from exitplan.ruleset.model.cost_basis import CostBasis
@@ -80,7 +80,8 @@ class Capabilities:
     last, since every order before may change its balance. None where each trade pays its own fee. ``past_orders`` says
     whether the venue lists the orders of an account that are over: all together, or those of one symbol at a time. Of a
     broker that says None they are never asked. ``clock_offset`` is how far the venue's clock is off ours, by its
-    replies since the account was read last; None where it tells no time.
+    replies since the account was read last; None where it tells no time. A broker that ``asks_beside`` is a
+    :class:`PlacesAndAsks`.
     """
 
     client_order_ids: LookUpTier
@@ -96,6 +97,7 @@ class Capabilities:
     fee_asset: str | None = None
     past_orders: PastOrdersBy | None = None
     clock_offset: ClockOffset | None = None
+    asks_beside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,4 +329,18 @@ class Broker(Protocol):
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Convert a balance too small to sell into the account's quote currency."""
+        ...
+
+
+@runtime_checkable
+class PlacesAndAsks(Protocol):
+    """A broker whose replies to orders do not say what they filled, and that can be asked for it beside the next."""
+
+    def place_and_ask(
+        self, requests: Sequence[OrderRequest], accepted: Sequence[OrderReference]
+    ) -> tuple[tuple[Outcome, ...], tuple[LookUp, ...]]:
+        """Send orders as ``place_orders`` does, but ask nothing about them; ask beside that for accepted ones.
+
+        Those are named by the venue's ids and wait for no trigger. Of either there may be none.
+        """
         ...

@@ -31,6 +31,7 @@ from exitplan.brokers.protocol import (
     OrderRequest,
     Outcome,
     PastOrders,
+    PlacesAndAsks,
     Refused,
     ToldMarkets,
     Unknown,
@@ -128,6 +129,14 @@ class RetryingBroker:
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         """Send orders once."""
         return self._broker.place_orders(requests)
+
+    def place_and_ask(
+        self, requests: Sequence[OrderRequest], accepted: Sequence[OrderReference]
+    ) -> tuple[tuple[Outcome, ...], tuple[LookUp, ...]]:
+        """Send orders once, and ask once for others; raises TypeError where the broker can't."""
+        if not isinstance(self._broker, PlacesAndAsks):
+            raise TypeError(f"{self.venue} asks for nothing beside orders")
+        return self._broker.place_and_ask(requests, accepted)
 
     def convert_dust(self, request: ConvertRequest) -> Outcome:
         """Convert once."""

@@ -77,8 +77,8 @@ class Trouble:
     goes well. ``before`` are called with the request, before it is sent: whatever else happens in the world meanwhile.
     ``at_once`` is how many requests the venue takes in one go, ``history`` what it knows of what positions cost,
     ``trades`` the trades it tells, ``markets`` what it knows of markets beyond prices: what it was asked of them is
-    in ``demands``. ``beside`` says whether what is read beside cancels is from before or after them; None where nothing
-    is.
+    in ``demands``. Where it ``asks_beside`` a reply to an order does not say what it filled. ``beside`` says whether
+    what is read beside cancels is from before or after them; None where nothing is.
     """
 
     writes: deque[Fault] = field(default_factory=deque)
@@ -86,6 +86,7 @@ class Trouble:
     reads: deque[bool] = field(default_factory=deque)
     before: deque[Callable[[], object] | None] = field(default_factory=deque)
     at_once: int = 1
+    asks_beside: bool = False
     beside: Literal["before", "after"] | None = None
     history: dict[str, CostBasis] = field(default_factory=dict)
     trades: TradeHistory | None = None
@@ -111,6 +112,13 @@ class Trouble:
         return [request for request in self.sent if isinstance(request, OrderRequest)]
 
 
+def only_taken(outcome: Outcome) -> Outcome:
+    """Return what a venue says of an order that says no more than that it took it."""
+    if not isinstance(outcome, Done):
+        return outcome
+    return Done(replace(outcome.report, status="open", filled=Decimal(0), average_price=None, fee=None))
+
+
 class FaultyBroker:
     """A connection to the real paper venue, with trouble."""
 
@@ -129,6 +137,7 @@ class FaultyBroker:
             receive_window=trouble.window,
             writes_at_once=trouble.at_once,
             cancels_at_once=trouble.at_once,
+            asks_beside=trouble.asks_beside,
             clock_offset=trouble.clock_offset,
         )
 
@@ -169,6 +178,12 @@ class FaultyBroker:
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         self._trouble.groups.append(len(requests))
         return tuple(self._write("place", one, partial(self._inner.place_order, one)) for one in requests)
+
+    def place_and_ask(
+        self, requests: Sequence[OrderRequest], accepted: Sequence[OrderReference]
+    ) -> tuple[tuple[Outcome, ...], tuple[LookUp, ...]]:
+        placed = self.place_orders(requests) if requests else ()
+        return tuple(map(only_taken, placed)), self.look_up_orders(accepted)
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         self._trouble.groups.append(len(references))

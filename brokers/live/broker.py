@@ -117,6 +117,7 @@ class LiveBroker:
             fee_asset=traits.fee_asset,
             past_orders=traits.past_orders,
             clock_offset=self._exchange.told_offset,
+            asks_beside=self._dialect.at_once > 1,
         )
 
     # --- reading ---
@@ -202,7 +203,20 @@ class LiveBroker:
     # --- writing ---
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
-        """Send orders once each, after looking that the venue's steps and minimums are kept."""
+        """Send orders once each, after looking that the venue's steps and minimums are kept; ask what they filled."""
+        outcomes = self._writer.followed_up(self._placed(requests), [request.symbol for request in requests])
+        return tuple(outcomes)
+
+    def place_and_ask(
+        self, requests: Sequence[OrderRequest], accepted: Sequence[OrderReference]
+    ) -> tuple[tuple[Outcome, ...], tuple[LookUp, ...]]:
+        """Send orders likewise, and beside them ask once what accepted ones have filled."""
+        tasks: list[Callable[[], Any]] = [partial(self._placed, requests), partial(self._writer.reports, accepted)]
+        outcomes, reports = side_by_side(tasks)
+        told = [reports.get(str(reference.order_id)) for reference in accepted]
+        return outcomes, tuple(NotFound() if report is None else Found(report) for report in told)
+
+    def _placed(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         self._ensure_listings()
         if (untimely := self._untimely()) is not None:
             return (untimely,) * len(requests)

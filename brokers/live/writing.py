@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
@@ -87,9 +87,8 @@ class Writer:
     pause: Callable[[], float | None]
 
     def place(self, requests: Sequence[OrderRequest]) -> list[Outcome]:
-        """Send orders, and ask once what the market orders among them have filled."""
-        sent = side_by_side([partial(self._create, request) for request in requests], most=self.dialect.at_once)
-        return self.followed_up(sent, [request.symbol for request in requests])
+        """Send orders; what they have filled is not asked."""
+        return side_by_side([partial(self._create, request) for request in requests], most=self.dialect.at_once)
 
     def rehearse(self, requests: Sequence[OrderRequest]) -> list[Rehearsed]:
         """Have the venue check orders without placing them, each under no id of ours."""
@@ -169,20 +168,22 @@ class Writer:
             for outcome, symbol in zip(outcomes, symbols, strict=True)
             if isinstance(outcome, Done) and outcome.report.status == "open" and self._may_ask(outcome.report)
         ]
-        if not asked:
-            return list(outcomes)
-
-        def ask() -> dict[str, OrderReport]:
-            orders = self.dialect.find_many(self.exchange, asked)
-            return {name: report_of(order) for name, order in orders.items()}
-
-        reports: dict[str, OrderReport] = attempt(ask, lambda _: {})
+        reports = self.reports(asked)
         return [
             replace(outcome, report=reports[outcome.report.order_id])
             if isinstance(outcome, Done) and outcome.report.order_id in reports
             else outcome
             for outcome in outcomes
         ]
+
+    def reports(self, asked: Sequence[OrderReference]) -> Mapping[str, OrderReport]:
+        """Ask once for orders by the venue's ids; what is not told, or failed to be, is left out."""
+
+        def ask() -> dict[str, OrderReport]:
+            orders = self.dialect.find_many(self.exchange, asked)
+            return {name: report_of(order) for name, order in orders.items()}
+
+        return attempt(ask, lambda _: {}) if asked else {}
 
 
 def _told_of(reply: Order, request: OrderRequest) -> Order:

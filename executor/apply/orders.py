@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
 from exitplan.brokers.protocol import (
@@ -10,12 +11,15 @@ from exitplan.brokers.protocol import (
     Capabilities,
     ConvertRequest,
     Done,
+    Found,
+    LookUp,
     OrderReference,
     OrderRequest,
     OrderType,
     Outcome,
+    PlacesAndAsks,
 )
-from exitplan.executor.apply.reconcile import Sent, call
+from exitplan.executor.apply.reconcile import Sent, call, checked
 from exitplan.executor.store.journal_values import Intent
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.snapshot import Snapshot
@@ -26,6 +30,29 @@ STOP_COLLAR_PCT = Decimal("0.05")
 """How far beyond its trigger the limit of a stop-limit order is, where the policy sets no ``price_collar_pct``."""
 
 _PLACED = SELLING | {"attach_stop", "convert_cash"}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An order that the venue has taken, and of which nobody has asked yet what it filled."""
+
+    sent: Sent
+    outcome: Done
+
+    @property
+    def action(self) -> Action:
+        """The action that it was sent for."""
+        return self.sent[0]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the venue may know more of it by now."""
+        return self.outcome.report.status == "open"
+
+    def told(self, answer: LookUp | None) -> Done:
+        """Return what became of it, where the venue has told of this order; else what is known."""
+        known = None if answer is None else checked(answer, self.action)
+        return Done(known.report) if isinstance(known, Found) else self.outcome
 
 
 def in_groups(actions: Iterable[Action], venue: Capabilities) -> Iterator[list[Action]]:
@@ -62,10 +89,37 @@ def send(broker: Broker, sent: Sequence[Sent], snapshot: Snapshot, policy: Polic
     if kind == "convert_dust":
         conversions = [_conversion(action, intent, policy) for action, intent in sent]
         return call(lambda: [broker.convert_dust(request) for request in conversions], len(sent))
-    orders = [
-        order_for(action, _quantity(action, intent), broker.capabilities, snapshot, policy) for action, intent in sent
-    ]
+    orders = _orders(sent, broker.capabilities, snapshot, policy)
     return call(lambda: broker.place_orders(orders), len(sent))
+
+
+def goes_ahead(action: Action, capabilities: Capabilities) -> bool:
+    """Check whether what an order filled may be asked beside the orders after it: a sale, where the venue is asked."""
+    return capabilities.asks_beside and action.kind in SELLING
+
+
+def send_and_ask(
+    broker: Broker, sent: Sequence[Sent], accepted: Sequence[Accepted], snapshot: Snapshot, policy: Policy
+) -> tuple[Sequence[Outcome], Sequence[Outcome]]:
+    """Send sales, and ask beside that what accepted ones have filled; one outcome for each of both.
+
+    What is not told stays open, and whoever needs to know asks on. Raises TypeError for a broker that can't.
+    """
+    if not isinstance(broker, PlacesAndAsks):
+        raise TypeError(f"{broker.venue} asks for nothing beside orders")
+    orders = _orders(sent, broker.capabilities, snapshot, policy)
+    asked = [one for one in accepted if one.is_open]
+    references = [OrderReference(symbol=one.action.symbol, order_id=one.outcome.report.order_id) for one in asked]
+    told: Sequence[LookUp] = ()
+
+    def place() -> Sequence[Outcome]:
+        nonlocal told
+        outcomes, told = broker.place_and_ask(orders, references)
+        return outcomes
+
+    outcomes = call(place, len(sent))
+    answers = {one.action.id: answer for one, answer in zip(asked, told, strict=False)}
+    return outcomes, [one.told(answers.get(one.action.id)) for one in accepted]
 
 
 def cancel_and_read(broker: Broker, sent: Sequence[Sent]) -> tuple[Sequence[Outcome], Snapshot | None]:
@@ -109,6 +163,10 @@ def _conversion(action: Action, intent: Intent, policy: Policy) -> ConvertReques
         quantity=_quantity(action, intent),
         max_cost_pct=min(most, policy.dust.max_cost_pct),
     )
+
+
+def _orders(sent: Sequence[Sent], capabilities: Capabilities, snapshot: Snapshot, policy: Policy) -> list[OrderRequest]:
+    return [order_for(action, _quantity(action, intent), capabilities, snapshot, policy) for action, intent in sent]
 
 
 def order_for(

@@ -171,7 +171,7 @@ class OrderReconciler:
         references = [_reference_to(action, intent) for action, intent in asked]
         answers = attempt(lambda: self.broker.look_up_orders(references), _failed_look_up)
         each = _one_each(answers, len(references))
-        return [_checked(answer, action) for answer, (action, _) in zip(each, asked, strict=True)]
+        return [checked(answer, action) for answer, (action, _) in zip(each, asked, strict=True)]
 
     def _ask(self, reference: OrderReference) -> LookUp:
         return attempt(lambda: self.broker.look_up_order(reference), _failed_look_up)
@@ -301,7 +301,8 @@ def _reference_to(action: Action, intent: Intent) -> OrderReference:
     )
 
 
-def _checked(answer: LookUp, action: Action) -> LookUp:
+def checked(answer: LookUp, action: Action) -> LookUp:
+    """Return an answer, unknown where it is about another order than an action's."""
     if isinstance(answer, Found) and not _is_of(answer.report, action):
         return Unknown("the venue tells of another order than was asked for")
     return answer

@@ -1,7 +1,9 @@
 """One run of a plan: every action in its order, as many at once as the venue takes.
 
-Each is journalled before it is sent, and a group is resolved before the next one. What became of a group is recorded in
-one commit with the sending of the next, unless something is told, asked or waited for before that: then at once.
+Each is journalled before it is sent, and a group is resolved before the next one, with one exception: where all sales
+of a group were accepted, and the venue has to be asked what they filled, it is asked beside the next group. So no more
+than two groups are ever open. What became of a group is recorded in one commit with the sending of another, unless
+something is told, asked or waited for before that: then at once.
 """
 
 from __future__ import annotations
@@ -14,12 +16,20 @@ from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
 
-from exitplan.brokers.protocol import Outcome, RefusalReason
+from exitplan.brokers.protocol import Done, Outcome, RefusalReason
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record
 from exitplan.executor.apply.events import ActionOutcome, Stop, execution_document
 from exitplan.executor.apply.judging import Judged, judge_plan
-from exitplan.executor.apply.orders import cancel_and_read, in_groups, send, takes_stops
+from exitplan.executor.apply.orders import (
+    Accepted,
+    cancel_and_read,
+    goes_ahead,
+    in_groups,
+    send,
+    send_and_ask,
+    takes_stops,
+)
 from exitplan.executor.apply.quantities import a_little_less, amount_step, at_most, sendable_quantity
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import Ended, settle
@@ -93,6 +103,7 @@ class Run:
     has_sent: bool = False
     has_ended: bool = False
     in_flight: set[str] = field(default_factory=set)
+    accepted: list[Accepted] = field(default_factory=list)
     untold: list[Callable[[], None]] = field(default_factory=list)
     judge: Judge = judge_plan
     tries: int = 1
@@ -148,10 +159,16 @@ class Run:
     def do(self, actions: Sequence[Action]) -> bool:
         """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
         for group in in_groups(actions, self.account.broker.capabilities):
+            if not self._goes_ahead(group):
+                self._hear_of_accepted()
             if self.stop is None:
                 self._do_group(group)
+        self._hear_of_accepted()
         self._settle()
         return self.stop is None
+
+    def _goes_ahead(self, group: Sequence[Action]) -> bool:
+        return all(goes_ahead(action, self.account.broker.capabilities) for action in group)
 
     def _do_group(self, group: list[Action]) -> None:
         if self._needs_reading(group) and not self._read_again():
@@ -220,14 +237,40 @@ class Run:
             self._send_again(action, intent)
 
     def _send_once(self, group: list[Sent]) -> list[Sent]:
-        """Journal, send and settle a group; gives what of it never reached the venue."""
+        """Journal and send a group, and take in what came of it; gives what never reached the venue."""
         intents = self._begin_sending([intent for _, intent in group])
         sent = [(action, intent) for (action, _), intent in zip(group, intents, strict=True)]
         for action, intent in sent:
             self.tell("action_started", _described(action, intent.quantity or ZERO))
         # Whoever took over may hold by now that nothing was sent, and send it.
         self.account.store.ensure_leased(self.journal)
-        outcomes = self._answers(sent)
+        if not self._goes_ahead([action for action, _ in sent]):
+            return self._take_in(sent, self._answers(sent))
+        before, self.accepted = self.accepted, []
+        outcomes, known = self._ask_beside(sent, before)
+        unsent = self._take_in([one.sent for one in before], known)
+        answers = list(zip(sent, outcomes, strict=True))
+        self.accepted = [Accepted(one, outcome) for one, outcome in answers if isinstance(outcome, Done)]
+        self.touched.update(one.action.key for one in self.accepted)
+        others = [(one, outcome) for one, outcome in answers if not isinstance(outcome, Done)]
+        if others:
+            self._hear_of_accepted()
+            unsent += self._take_in([one for one, _ in others], [outcome for _, outcome in others])
+        return unsent
+
+    def _hear_of_accepted(self) -> None:
+        """Ask what the orders that were accepted last have filled, and take that in."""
+        accepted, self.accepted = self.accepted, []
+        if accepted:
+            _, known = self._ask_beside([], accepted)
+            self._take_in([one.sent for one in accepted], known)
+
+    def _ask_beside(self, sent: list[Sent], accepted: list[Accepted]) -> tuple[Sequence[Outcome], Sequence[Outcome]]:
+        account = self.account
+        return send_and_ask(account.broker, sent, accepted, self.snapshot, account.rulebook.policy)
+
+    def _take_in(self, sent: Sequence[Sent], outcomes: Sequence[Outcome]) -> list[Sent]:
+        """Settle orders by their answers; gives what of them never reached the venue."""
         unsent: list[Sent] = []
         rest, left, clock_is_off = 0.0, len(sent), False
         for known in self.reconciler.reconcile_all(sent, outcomes):
@@ -348,6 +391,7 @@ class Run:
         """Journal what is about to be sent, and what became of the orders before it, in one commit."""
         begun = self.journal.begin_sending(intents, self.number, self.account.clock(), self.unrecorded)
         self.has_sent, self.in_flight = True, {intent.action_id for intent in begun}
+        self.in_flight.update(one.action.id for one in self.accepted)
         self._tell_settled()
         return begun
 
@@ -461,6 +505,7 @@ class Run:
 
     def _read_again(self, told: Snapshot | None = None) -> bool:
         """Read the account, unless it is told, and judge what is left of the plan; False where it cannot be read."""
+        self._hear_of_accepted()
         self._settle()
         account = self.account
         try:

@@ -15,8 +15,13 @@ POSTGRES = "postgres"
 """The paper venue, with the account kept in Postgres."""
 PLAYED = ("slices", "busy", "stops", "grouped")
 """The accounts that can be at any venue."""
-PLAYED_AT: Mapping[str, tuple[str, ...]] = {"binance": ("hedged",), "bybit": ("hedged",)}
-"""Those that can be only where contracts are traded."""
+PLAYED_AT: Mapping[str, tuple[str, ...]] = {
+    PAPER: ("ahead",),
+    POSTGRES: ("ahead",),
+    "binance": ("hedged",),
+    "bybit": ("hedged",),
+}
+"""Those that can be only where contracts are traded, or where a venue's manners are ours to choose."""
 
 Death = Literal["point", "twice", "random", "disk full", "read-only", "corrupted", "writers", "race", "disturbed"]
 
@@ -85,21 +90,21 @@ KINDS: Mapping[str, Kind] = {
         Kind("killed at any moment", "random"),
         Kind("reply lost before", writes=("lost_before",)),
         Kind("reply lost after", writes=("lost_after",)),
-        Kind("late execution", writes=("late",), accounts=("slices", "grouped")),
+        Kind("late execution", writes=("late",), accounts=("slices", "grouped", "ahead")),
         Kind("duplicate delivery", writes=("doubled",), options={"unique_client_order_ids": "ever"}),
         Kind("5xx", writes=("lost_before", "lost_after"), look_ups=("5xx",), reads=("5xx",)),
         Kind("disconnect", writes=("raises_before", "raises_after")),
         Kind("slow reply", writes=("slow",)),
         Kind("rate limit", writes=("rate_limited", "busy")),
         Kind("partial fill", options={"depth": "20"}),
-        Kind("order vanishes", writes=("vanished",), accounts=("slices", "busy", "grouped")),
+        Kind("order vanishes", writes=("vanished",), accounts=("slices", "busy", "grouped", "ahead")),
         Kind("cancelled by the venue", writes=("cancelled",)),
         Kind("others trade", writes=("traded",)),
         Kind("clock jumps", writes=("jumped",)),
         Kind("disk full", "disk full"),
         Kind("read-only folder", "read-only"),
         Kind("corrupted journal", "corrupted"),
-        Kind("two writers", "writers", accounts=("slices", "grouped")),
+        Kind("two writers", "writers", accounts=("slices", "grouped", "ahead")),
         Kind("two at once", "race"),
         Kind("all of it", "random", EVERYTHING, ("5xx",), ("5xx",)),
     )

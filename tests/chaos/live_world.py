@@ -39,6 +39,8 @@ _NAME = "CHAOS"
 """What the variables with the credentials begin with."""
 _AT_ONCE = {"burst": 100_000, "per_second": 100_000}
 _AT_ONCE_AT_MOST = 20
+_IN_A_GROUP = 3
+"""Orders that go side by side: few, so that an account has several groups of them."""
 _SHORTEST_SECRET = 12
 _OWN_FILES = frozenset({"paper.json", "wire.json", "port"})
 
@@ -128,6 +130,8 @@ class LiveWorld(VenueWorld):
         os.environ[CACHE_VARIABLE] = str(self.root / "cache")
         exitplan.brokers.live.client.READ_SECONDS = CLIENT_SECONDS
         exitplan.brokers.venues.bybit.HISTORY_WEEKS = 1  # there is none, and each week is a request
+        dialect = type(dialect_of(self.venue_name))
+        dialect.traits = replace(dialect.traits, writes_at_once=_IN_A_GROUP)
 
     def points(self, at: int = 0, die: Callable[[], object] = raise_crash) -> Points:
         return WirePoints(at, die=die)

@@ -14,7 +14,7 @@ from tests.chaos.suite import at_every_point, drawn, tries_until_caught
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # the children do one thing and are gone
 
-POINTS = {"slices": 33, "busy": 55, "stops": 51, "grouped": 62}
+POINTS = {"slices": 33, "busy": 55, "stops": 51, "grouped": 62, "ahead": 81}
 """About how many places an undisturbed run comes by."""
 QUICK = {
     *("killed twice", "two writers", "server crashes", "server restarted at any moment"),

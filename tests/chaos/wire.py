@@ -41,7 +41,7 @@ from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 from exitplan.ruleset.model.values import floor_to_step, plain
 from tests.builders import NOW
 from tests.executor.scene import StillClock
-from tests.faults import Fault, FaultyBroker, Trouble
+from tests.faults import Fault, FaultyBroker, Trouble, only_taken
 
 WINDOW = 5
 """Seconds for which the venue accepts a request after it was signed."""
@@ -55,11 +55,12 @@ class Record:
 
     ``writes``, ``look_ups`` and ``reads`` are what goes wrong with the next of each; ``skew`` is how far our clock is
     ahead of the venue's; ``foreign`` are the symbols that others trade; ``at_once`` is how many requests the venue
-    takes in one go. Between our sleeps time stands still, unless it ``began`` to go on by the machine's own clock: then
-    sleeping is skipped, and nothing else.
+    takes in one go, and whether it ``asks_beside`` others what an order filled. Between our sleeps time stands still,
+    unless it ``began`` to go on by the machine's own clock: then sleeping is skipped, and nothing else.
     """
 
     at_once: int = 1
+    asks_beside: bool = False
     elapsed: float = 0.0
     began: float | None = None
     skew: float = 0.0
@@ -135,8 +136,14 @@ class Wire:
 
     @property
     def capabilities(self) -> Capabilities:
-        at_once = self._file.read().at_once
-        return replace(self._inner.capabilities, receive_window=WINDOW, writes_at_once=at_once, cancels_at_once=at_once)
+        record = self._file.read()
+        return replace(
+            self._inner.capabilities,
+            receive_window=WINDOW,
+            writes_at_once=record.at_once,
+            cancels_at_once=record.at_once,
+            asks_beside=record.asks_beside,
+        )
 
     def read_account(self) -> Snapshot:
         self.arrive()
@@ -170,6 +177,11 @@ class Wire:
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         return tuple(self._write("place", one, partial(self._inner.place_order, one)) for one in requests)
+
+    def place_and_ask(
+        self, requests: Sequence[OrderRequest], accepted: Sequence[OrderReference]
+    ) -> tuple[tuple[Outcome, ...], tuple[LookUp, ...]]:
+        return tuple(map(only_taken, self.place_orders(requests))), self.look_up_orders(accepted)
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         return tuple(self._write("cancel", one, partial(self._inner.cancel_order, one)) for one in references)

@@ -217,12 +217,16 @@ def hedged() -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """What is played: an account, its policy with parameters over it, and how many requests the venue takes at once."""
+    """What is played: an account, its policy with parameters over it, and how many requests the venue takes at once.
+
+    At one that ``asks_beside`` a reply to an order does not say what it filled.
+    """
 
     account: Callable[[], Snapshot]
     base: str = "default"
     parameters: Mapping[str, int] = field(default_factory=dict)
     at_once: int = 1
+    asks_beside: bool = False
 
 
 ACCOUNTS = {
@@ -231,6 +235,7 @@ ACCOUNTS = {
     "stops": Play(stops, "conservative"),
     "hedged": Play(hedged, parameters={"unwind_cycles": 3}),
     "grouped": Play(many, parameters={"unwind_cycles": 3}, at_once=3),
+    "ahead": Play(many, parameters={"unwind_cycles": 3}, at_once=2, asks_beside=True),
 }
 
 
@@ -246,5 +251,5 @@ def build(
     play = ACCOUNTS[account]
     scene = stage(root, play.account(), base=play.base, parameters=dict(play.parameters), options=dict(options or {}))
     wire = WireFile(root / "wire.json")
-    wire.write(replace(troubles, at_once=play.at_once))
+    wire.write(replace(troubles, at_once=play.at_once, asks_beside=play.asks_beside))
     return made(root, WireClock(wire=wire), scene.trouble, scene.policy, wire=wire)

@@ -314,16 +314,18 @@ def test_a_venue_that_answers_more_or_less_than_was_asked_has_answered_nothing(a
 @given(
     account=accounts(),
     at_once=st.integers(2, 5),
+    asks_beside=st.booleans(),
     base=st.sampled_from(["default", "conservative"]),
     faults=st.lists(st.sampled_from([Fault.NONE, Fault.REFUSED, Fault.PARTIAL, Fault.OPEN_FIRST]), max_size=5),
 )
 def test_in_groups_or_one_by_one_a_plan_comes_to_the_same(
-    tmp_path: Path, account: Snapshot, at_once: int, base: str, faults: list[Fault]
+    tmp_path: Path, account: Snapshot, at_once: int, asks_beside: bool, base: str, faults: list[Fault]
 ) -> None:
-    def run(number: int) -> Any:
+    def run(number: int, *, beside: bool) -> Any:
         folder = tmp_path / str(next(_NUMBERS))
         folder.mkdir()
         scene = grouped(stage(folder, account, base=base, parameters={"max_positions": 2}), number)
+        scene.trouble.asks_beside = beside
         scene.break_writes(*faults)
         result = scene.apply()
         journal = [rows(scene, table) for table in ("intents", "attempts", "fills")]
@@ -334,7 +336,7 @@ def test_in_groups_or_one_by_one_a_plan_comes_to_the_same(
             "exported_from": None,
         }
 
-    first, second = run(1), run(at_once)
+    first, second = run(1, beside=False), run(at_once, beside=asks_beside)
     assert timeless(first) == timeless(second)
 
 

@@ -116,6 +116,7 @@ def approved(plans: list[dict[str, Any]]) -> Mapping[str, tuple[str, Decimal]]:
     reads=READS,
     tier=TIERS,
     at_once=st.sampled_from([1, 3]),
+    asks_beside=st.booleans(),
     again=st.booleans(),
 )
 def test_whatever_goes_wrong_the_account_comes_to_rest_and_nothing_is_sold_twice(  # noqa: PLR0917 - drawn by name
@@ -127,12 +128,13 @@ def test_whatever_goes_wrong_the_account_comes_to_rest_and_nothing_is_sold_twice
     reads: list[bool],
     tier: str,
     at_once: int,
+    asks_beside: bool,
     again: bool,
 ) -> None:
     folder = tmp_path / str(next(_NUMBERS))
     folder.mkdir()
     scene = stage(folder, account, base=base, parameters={"max_positions": 2}, options={"client_order_ids": tier})
-    scene.trouble.at_once = at_once
+    scene.trouble.at_once, scene.trouble.asks_beside = at_once, asks_beside
     scene.trouble.writes.extend(faults)
     scene.trouble.look_ups.extend(look_ups)
     scene.trouble.reads.extend(reads)

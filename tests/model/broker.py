@@ -27,7 +27,7 @@ from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.market_data import MarketDemand
 from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
 from tests.chaos.wire import WireFile
-from tests.faults import Trouble
+from tests.faults import Trouble, only_taken
 from tests.model.lasting import UnderWay
 from tests.model.setting import Setting, staged
 from tests.model.world import WINDOW, ModelWorld, Request
@@ -53,6 +53,7 @@ class ModelBroker:
             receive_window=WINDOW,
             writes_at_once=most,
             cancels_at_once=most,
+            asks_beside=self._world.asks_beside,
             past_orders=None,  # that question goes out in a thread of its own, which the checker does not hold
         )
 
@@ -91,6 +92,11 @@ class ModelBroker:
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
         signed = self._world.elapsed
         return tuple(self._write(request, signed) for request in requests)
+
+    def place_and_ask(
+        self, requests: Sequence[OrderRequest], accepted: Sequence[OrderReference]
+    ) -> tuple[tuple[Outcome, ...], tuple[LookUp, ...]]:
+        return tuple(map(only_taken, self.place_orders(requests))), self.look_up_orders(accepted)
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
         signed = self._world.elapsed
@@ -142,6 +148,7 @@ def on_paper(root: Path, setting: Setting) -> ModelWorld:
         wire=WireFile(root / "wire"),
         connect=lambda world: ModelBroker(world.venue(), world),
         at_once=setting.at_once,
+        asks_beside=setting.asks_beside,
         is_live=setting.is_live,
         may_halt=setting.may_halt,
     )

@@ -153,6 +153,7 @@ def in_postgres(root: Path, setting: Setting) -> InPostgres:
             wire=WireFile(root / "wire"),
             connect=lambda world: ModelBroker(world.venue(), world),
             at_once=setting.at_once,
+            asks_beside=setting.asks_beside,
             may_halt=setting.may_halt,
             url=server.url(),
             stack=stack.pop_all(),

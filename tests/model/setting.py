@@ -19,7 +19,7 @@ class Setting:
     """What is played; ``build`` sets its scene in an empty folder.
 
     Of one that ``is_live`` the data folder may be put back from a copy that is older than the last run; one that
-    ``may_halt`` may be halted by a person.
+    ``may_halt`` may be halted by a person. A venue that ``asks_beside`` does not say in its reply what an order filled.
     """
 
     build: Callable[[Path, Setting], ModelWorld]
@@ -27,6 +27,7 @@ class Setting:
     base: str = "default"
     venue: str = "paper"
     at_once: int = 1
+    asks_beside: bool = False
     is_live: bool = False
     may_halt: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)

@@ -34,6 +34,7 @@ SETTINGS: Mapping[str, Setting] = {
     "one, ids never again": Setting(on_paper, one, options={"unique_client_order_ids": "ever"}),
     "held up": Setting(on_paper, held_up),
     "group": Setting(on_paper, pair, at_once=2),
+    "ahead": Setting(on_paper, pair, asks_beside=True),
     "stop": Setting(on_paper, one, base="conservative"),
     "put back": Setting(on_paper, one, is_live=True),
     "kraken": Setting(at_venue, one, venue="kraken"),

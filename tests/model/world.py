@@ -61,6 +61,7 @@ class ModelWorld(LastingWorld):
 
     connect: Callable[[ModelWorld], Broker] = field(kw_only=True)
     at_once: int = 1
+    asks_beside: bool = False
     is_live: bool = False
     may_halt: bool = False
     choices: Choices = field(default_factory=lambda: Choices({}))
