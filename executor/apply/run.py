@@ -36,6 +36,7 @@ from exitplan.executor.apply.record import Ended, settle
 from exitplan.executor.apply.staleness import is_expired
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import explained, observe_account
+from exitplan.executor.store.halt import Halt
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import RESOLVED, Intent, Resolution, Settlement
 from exitplan.executor.store.state import State
@@ -175,16 +176,16 @@ class Run:
             self._stop(Stop.ACCOUNT_UNREADABLE)
             return
         ready: list[Sent] = []
+        halt = self.account.store.find_halt()
         for action in group:
-            if not self._may_go_on(action):
+            if not self._may_go_on(action, halt):
                 break
             intent = self._prepare(action, self.intents[action.id])
             ready += [] if intent is None else [(action, intent)]
         if ready:
             self._send(ready)
 
-    def _may_go_on(self, action: Action) -> bool:
-        halt = self.account.store.find_halt()
+    def _may_go_on(self, action: Action, halt: Halt | None) -> bool:
         if self.stopped():
             self._stop(Stop.ASKED)
         elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
@@ -342,7 +343,7 @@ class Run:
             if not self._read_again():
                 self._stop(Stop.OUTCOME_UNKNOWN)
                 return
-            if not self._may_go_on(action):
+            if not self._may_go_on(action, self.account.store.find_halt()):
                 return
             judgement = self.judged.judgements[action.id]
             if judgement.standing is not Standing.WANTED:

@@ -23,11 +23,13 @@ def truth(condition: Condition, facts: Facts, unasked: Collection[str]) -> bool 
         inner = truth(condition.part, facts, unasked)
         return None if inner is None else not inner
     if isinstance(condition, AllOf):
-        settles = isinstance(condition, AnyOf)
-        parts = [truth(part, facts, unasked) for part in condition.parts]
-        if settles in parts:
-            return settles
-        return None if None in parts else not settles
+        settles, is_known = isinstance(condition, AnyOf), True
+        for part in condition.parts:
+            inner = truth(part, facts, unasked)
+            if inner is settles:
+                return settles
+            is_known = is_known and inner is not None
+        return not settles if is_known else None
     return None if condition.fact in unasked else holds(condition, facts.get(condition.fact))
 
 

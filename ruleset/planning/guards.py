@@ -177,7 +177,10 @@ def _rounded_up(share: Decimal) -> Decimal:
 def _is_zombie_for_want(decision: Decision) -> bool:
     """Check whether a position is a zombie whose rule decided for want of a price or a market."""
     facts, rule = decision.view.facts, decision.rule
-    return decision.is_zombie and rule is not None and truth(rule.when, facts, _wanting(facts)) is None
+    if rule is None or not decision.is_zombie:
+        return False
+    wanting = _wanting(facts)
+    return bool(wanting) and truth(rule.when, facts, wanting) is None
 
 
 def _wanting(facts: Facts) -> set[str]:
