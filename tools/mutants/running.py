@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import zip_longest
@@ -302,6 +303,8 @@ class _Fork:
 def _leave_the_terminal(folder: str) -> None:
     """Become a group of processes of its own that prints nothing and keeps its files in a folder."""
     os.setsid()
+    with suppress(OSError):  # Linux shares the cores out by sessions: without this a new one is as nice as any other
+        Path("/proc/self/autogroup").write_text(str(os.nice(0)), encoding="ascii")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
