@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,8 +26,8 @@ class Door:
     closing: threading.Event = field(default_factory=threading.Event)
 
     def answer(self, request: Request) -> Answer:
-        """Answer one request, after the time it is on its way."""
-        self._wait(self.venue.latency)
+        """Answer one request; its reply goes out when it has been on its way, the venue's own work included."""
+        began = time.monotonic()
         call = self._logged(request)
         with self.venue.lock:
             met = self.venue.faults.next(call.sort, request.path)
@@ -40,6 +41,7 @@ class Door:
                 self.venue.save()
         if met.kind is Kind.SLOW:
             self._wait(met.seconds)
+        self._wait(began + self.venue.latency - time.monotonic())
         call.status = None if answer is None else answer.status
         return answer
 
