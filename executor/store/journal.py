@@ -511,8 +511,8 @@ class Journal:
         document = document_of(content)
         if not changes:
             return document
-        for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
-            _change(document, document_of(change))
+        changed = self._db.execute("SELECT document FROM state_changes ORDER BY number")
+        _change(document, [document_of(change) for (change,) in changed])
         return document
 
     def put_state(self, document: Mapping[str, Any]) -> None:
@@ -557,16 +557,20 @@ class Journal:
         return [] if rows is None else rows.fetchall()
 
 
-def _change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Change a state document by what outcomes have changed of it."""
-    for name, change in changes.items():
-        if name not in ENTRIES:
-            document[name] = change
-            continue
-        entries = document.setdefault(name, {})
-        entries.update(change)
-        for key in [key for key, entry in change.items() if entry is None]:
-            del entries[key]
+def _change(document: dict[str, Any], changes: Iterable[Mapping[str, Any]]) -> None:
+    """Change a state document by what outcomes have changed of it, one after the other."""
+    newest: dict[str, dict[str, Any]] = {}
+    for change in changes:
+        for name, part in change.items():
+            if name in ENTRIES:
+                newest.setdefault(name, {}).update(part)
+            else:
+                document[name] = part
+    for name, entries in newest.items():
+        known = document.setdefault(name, {})
+        known.update(entries)
+        for key in [key for key, entry in entries.items() if entry is None]:
+            del known[key]
 
 
 def _fill_values(intent: Intent, resolution: Resolution, moment: str) -> tuple[object, ...]:
