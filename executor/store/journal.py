@@ -24,6 +24,7 @@ from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.people import actor
 from exitplan.executor.store.journal_values import (
     ENTRIES,
+    UNRESOLVED,
     Fill,
     Intent,
     JournalMark,
@@ -31,7 +32,7 @@ from exitplan.executor.store.journal_values import (
     Settlement,
     decimal_of,
     document_of,
-    intent_of_row,
+    intents_of_rows,
     moment_of,
     number_of,
     text_of,
@@ -45,6 +46,10 @@ Question = tuple[str, tuple[object, ...]]
 """A statement that changes nothing, and its values."""
 _ASK_STATUS = "SELECT ended_at FROM plans WHERE plan_id = ?"
 _ASK_OPEN = "SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id"
+_ASK_INTENTS = (
+    "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
+    " FROM intents WHERE plan_id = ?"
+)
 _ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
 # Each change is a revision; to write it into the row of the document would write all of that anew.
 _ASK_MARK = (
@@ -176,12 +181,12 @@ class Journal:
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
         """Return a plan's intents by action id, in the order of the plan."""
-        rows = self._db.execute(
-            "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
-            " FROM intents WHERE plan_id = ? ORDER BY number",
-            (plan_id,),
-        )
-        return {row[0]: intent_of_row(plan_id, *row) for row in rows}
+        return intents_of_rows(plan_id, self._db.execute(f"{_ASK_INTENTS} ORDER BY number", (plan_id,)).fetchall())
+
+    def unresolved(self, plan_id: str) -> dict[str, Intent]:
+        """Return those of a plan's intents that may have reached the venue without a clear answer, as above."""
+        asked = f"{_ASK_INTENTS} AND status IN ({', '.join('?' * len(UNRESOLVED))}) ORDER BY number"
+        return intents_of_rows(plan_id, self._db.execute(asked, (plan_id, *sorted(UNRESOLVED))).fetchall())
 
     def count_planned(self, plan_id: str) -> int:
         """Count the intents of a plan that were not sent, or never arrived."""

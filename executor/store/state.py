@@ -202,7 +202,7 @@ def load_state(journal: Journal, path: Path) -> State:
     or by a journal that is not there any more: what that one knows may be an order under way.
     """
     known = _journalled(journal, path)
-    return _from_before(path) if known is None else known
+    return _from_before(path) if known is None else known[0]
 
 
 def _from_before(path: Path) -> State:
@@ -210,25 +210,28 @@ def _from_before(path: Path) -> State:
     return state_from_file(path).unverified if path.exists() else State()
 
 
-def _journalled(journal: Journal, path: Path) -> State | None:
-    """Return the state that the journal holds, None before the first; raises FileIsInvalid as load_state does."""
+def _journalled(journal: Journal, path: Path) -> tuple[State, bytes] | None:
+    """Return the state that the journal holds, with the content of its file; None before the first.
+
+    Raises FileIsInvalid as load_state does.
+    """
     ensure_newest(journal, path)
     known = journal.state()
     if known is None:
         return None
-    state = understood(known, "the journal is damaged: its state")
+    state, content = _written_anew(known, "the journal is damaged: its state", journal.mark())
     current = _sha256_of(path) if path.exists() else None
     if current in {None, journal.exported_sha256()}:
-        return state
+        return state, content
     # A crash may fall between writing the file and noting its hash, so what the journal would write now is no edit
     # either.
-    if current != hashlib.sha256(state_bytes(state, journal.mark())).hexdigest():
-        changed = _difference(state_bytes(state, journal.mark()), path)
+    if current != hashlib.sha256(content).hexdigest():
+        changed = _difference(content, path)
         raise FileIsInvalid(
             f"{path}: the state was edited by hand since exitplan wrote it:\n{changed}",
             hint="take the edit in with `exitplan state import`, or undo it with `exitplan state export`",
         )
-    return state
+    return state, content
 
 
 def ensure_journal(folder: DataFolder) -> None:
@@ -288,12 +291,16 @@ def state_from_file(path: Path) -> State:
 
 def understood(document: Mapping[str, Any], name: str) -> State:
     """Read a state; raises FileIsInvalid where it cannot be made sense of, or written again."""
+    return _written_anew(document, name)[0]
+
+
+def _written_anew(document: Mapping[str, Any], name: str, mark: JournalMark | None = None) -> tuple[State, bytes]:
+    """Read a state, and write it as the content of its file; raises FileIsInvalid where either cannot be done."""
     try:
         state = state_from_document(document)
-        state_bytes(state)
+        return state, state_bytes(state, mark)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileIsInvalid(f"{name}: this is not a state that this exitplan understands: {error}") from error
-    return state
 
 
 def take_state(journal: Journal, path: Path) -> State:
@@ -304,8 +311,9 @@ def take_state(journal: Journal, path: Path) -> State:
     known = _journalled(journal, path)
     if known is None:
         return _from_before(path)
-    export_state(journal, known, path)
-    return known
+    state, content = known
+    _export(journal, content, path)
+    return state
 
 
 def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool = False) -> None:
@@ -314,7 +322,10 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
     A file that was edited since the last export is left as it is, unless ``over_edits``: whoever comes next refuses it.
     Raises DataFolderUnusable.
     """
-    content = state_bytes(state, journal.mark())
+    _export(journal, state_bytes(state, journal.mark()), path, over_edits=over_edits)
+
+
+def _export(journal: Journal, content: bytes, path: Path, *, over_edits: bool = False) -> None:
     digest = hashlib.sha256(content).hexdigest()
     exported = journal.exported_sha256()
     current = _sha256_of(path) if path.exists() else None
