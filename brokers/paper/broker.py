@@ -67,12 +67,7 @@ class PaperBroker:
         self._file = file
         self._options = options
         self._clock = clock
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this account plays to be able to."""
-        options = self._options
-        return Capabilities(
+        self._capabilities = Capabilities(
             client_order_ids=options.client_order_ids,
             unique_client_order_ids=options.unique_client_order_ids,
             reduce_only=options.reduce_only,
@@ -86,6 +81,11 @@ class PaperBroker:
             fee_asset=options.fee_asset,
             past_orders="account" if self._keeps_ids else None,
         )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account plays to be able to."""
+        return self._capabilities
 
     def read_account(self) -> Snapshot:
         """Read the account as of now; the first read of one with ``start_from`` starts it.

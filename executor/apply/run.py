@@ -131,6 +131,8 @@ class Run:
 
     def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
         """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
+        if self.account.broker.capabilities.fee_asset is None:
+            return actions
         return sorted(actions, key=self._is_of_fee_coin)
 
     def _is_of_fee_coin(self, action: Action) -> bool:

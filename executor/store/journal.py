@@ -235,8 +235,9 @@ class Journal:
             begun = self._begin_all(db, intents, fence, now)
         if settled is not None:
             _note_settlement(settled)
-        for intent in begun:
-            _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
+        if JOURNAL.isEnabledFor(logging.DEBUG):
+            for intent in begun:
+                _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
         return begun
 
     @classmethod
@@ -288,13 +289,10 @@ class Journal:
 
     @classmethod
     def _put_settlement(cls, db: Tables, settled: Settlement) -> None:
-        for intent, resolution, at in settled.resolved:
-            cls._put_resolution(db, intent, resolution, time_text(at))
-        filled = [
-            (cls._put_fill(db, intent, resolution, time_text(at)), intent, resolution, time_text(at))
-            for intent, resolution, at in settled.resolved
-            if resolution.filled
-        ]
+        told = [(intent, resolution, time_text(at)) for intent, resolution, at in settled.resolved]
+        for one in told:
+            cls._put_resolution(db, *one)
+        filled = [(cls._put_fill(db, *one), *one) for one in told if one[1].filled]
         if settled.changes:
             db.execute(
                 "INSERT INTO state_changes (number, document)"
@@ -585,6 +583,8 @@ def _fill_values(intent: Intent, resolution: Resolution, moment: str) -> tuple[o
 
 
 def _note_settlement(settled: Settlement) -> None:
+    if not JOURNAL.isEnabledFor(logging.DEBUG):
+        return
     for intent, resolution, _ in settled.resolved:
         figures = {"filled": resolution.filled, "order": resolution.order_id, "why": resolution.message}
         _note_step(resolution.status, intent, **figures)

@@ -96,8 +96,8 @@ class State:
 
     def counting(self, **more: int | Decimal) -> State:
         """Return a copy whose metrics are higher by the given amounts."""
-        raised = {name: getattr(self.metrics, name) + amount for name, amount in more.items()}
-        return replace(self, metrics=replace(self.metrics, **raised))
+        raised = {name: getattr(self.metrics, name) + more.get(name, 0) for name in _METRICS}
+        return replace(self, metrics=Metrics(**raised))
 
     @property
     def unverified(self) -> State:
