@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from exitplan.brokers.live.dialect import Traits
-from exitplan.brokers.paper.options import PaperOptions
+from exitplan.brokers.paper.options import AT_ONCE, PaperOptions
 from exitplan.brokers.registry import PAPER
 from exitplan.brokers.venues import KNOWN, dialect_of
 from exitplan.brokers.venues.any_venue import AnyVenue
@@ -49,7 +49,7 @@ def paper_traits() -> Traits:
         client_order_ids=plays.client_order_ids,
         unique_client_order_ids=plays.unique_client_order_ids,
         receive_window=0,
-        writes_at_once=1,
+        writes_at_once=AT_ONCE,
         stop_market=plays.stop_market,
         stop_limit=plays.stop_limit,
         reduce_only=plays.reduce_only,

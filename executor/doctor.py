@@ -40,7 +40,6 @@ LEAST_FREE = 100 * 2**20
 _MEGABYTE = 2**20
 _SEE_KEY = "check at the venue that it cannot withdraw"
 _LESS = "remove that right at the venue"
-_UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
 class Grade(StrEnum):
@@ -186,8 +185,7 @@ def _journal_of(store: AccountStore) -> Iterator[Finding]:
 def _runs(journal: Journal) -> tuple[int, list[Finding]]:
     """Return how many runs there were, and what is open."""
     runs, waiting = len(journal.runs()), journal.open_plan_ids()
-    intents = [intent for plan in waiting for intent in journal.intents(plan).values()]
-    unresolved = sum(intent.status in _UNRESOLVED for intent in intents)
+    unresolved = sum(len(journal.unresolved(plan)) for plan in waiting)
     if unresolved:
         text = f"the outcome of {unresolved} orders is unknown"
         return runs, [Finding("journal", Grade.PROBLEM, text, "apply the plan again, or see docs/safety.md, Exit 9")]

@@ -24,7 +24,7 @@ from exitplan.brokers.paper.changes import Change, RecordingEngine
 from exitplan.brokers.paper.engine import MatchingEngine
 from exitplan.brokers.paper.notes import Notes, notes_from_document, notes_to_document
 from exitplan.brokers.paper.options import PaperOptions
-from exitplan.brokers.paper.storage import locked, replace_file, unusable
+from exitplan.brokers.paper.storage import AccountLock, replace_file, unusable
 from exitplan.brokers.paper.times import start_now
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, FileIsInvalid
 from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document, snapshot_to_document
@@ -72,6 +72,7 @@ class PaperFile:
         self.path = path
         self._place = Path(os.path.realpath(path))  # one lock and one log, by whatever link the file is reached
         self._log = ChangeLog(self._place)
+        self._lock = AccountLock(self._place)
         self._owner = owner
         self._options = options
         self._start_from = start_from
@@ -106,7 +107,7 @@ class PaperFile:
         Raises DataFolderUnusable where the change cannot be kept, AccountIsLocked, AccountUnreadable,
         FileIsInvalid.
         """
-        with self._guard, locked(self._place):
+        with self._guard, self._lock.held():
             known = self._known_or_started(now)
             self._known = None  # until it is on disk, what alter does is not known
             recording = RecordingEngine(known.engine)
@@ -134,7 +135,7 @@ class PaperFile:
 
     def _fold(self, now: datetime) -> None:
         """Let the file show what the log holds, if nobody else is at work and the folder can be written."""
-        with suppress(AccountIsLocked, DataFolderUnusable, FileIsInvalid), locked(self._place, patience=0):
+        with suppress(AccountIsLocked, DataFolderUnusable, FileIsInvalid), self._lock.held(patience=0):
             known = self._load()
             if known.logged:
                 self._known = self._save(known.engine, now, known.logged)

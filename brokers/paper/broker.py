@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 from exitplan.brokers.paper.account_file import DEMO, Owner, PaperFile
 from exitplan.brokers.paper.changes import RecordingEngine
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
-from exitplan.brokers.paper.options import PaperOptions, read_options
+from exitplan.brokers.paper.options import AT_ONCE, PaperOptions, read_options
 from exitplan.brokers.paper.pricing import mark_price
 from exitplan.brokers.protocol import (
     Capabilities,
@@ -67,12 +67,7 @@ class PaperBroker:
         self._file = file
         self._options = options
         self._clock = clock
-
-    @property
-    def capabilities(self) -> Capabilities:
-        """What this account plays to be able to."""
-        options = self._options
-        return Capabilities(
+        self._capabilities = Capabilities(
             client_order_ids=options.client_order_ids,
             unique_client_order_ids=options.unique_client_order_ids,
             reduce_only=options.reduce_only,
@@ -80,10 +75,17 @@ class PaperBroker:
             stop_limit=options.stop_limit,
             convert=options.convert,
             receive_window=0,
+            writes_at_once=AT_ONCE,
+            cancels_at_once=AT_ONCE,
             live=False,
             fee_asset=options.fee_asset,
             past_orders="account" if self._keeps_ids else None,
         )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this account plays to be able to."""
+        return self._capabilities
 
     def read_account(self) -> Snapshot:
         """Read the account as of now; the first read of one with ``start_from`` starts it.
@@ -118,27 +120,29 @@ class PaperBroker:
         return PastOrders(frozenset(names))
 
     def place_orders(self, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
-        """Take orders one after another."""
-        return tuple(self.place_order(request) for request in requests)
+        """Take orders one after another, and fill what the prices in the file allow; what came of them is one write."""
+        known = requests if self._keeps_ids else [replace(request, client_order_id=None) for request in requests]
+        now = self._clock()
+        return self._file.change(now, lambda engine: tuple([engine.place(request, now) for request in known]))
 
     def cancel_orders(self, references: Sequence[OrderReference]) -> tuple[Outcome, ...]:
-        """Cancel orders one after another."""
-        return tuple(self.cancel_order(reference) for reference in references)
+        """Cancel orders one after another; what came of them is one write."""
+        known, now = [self._visible(reference) for reference in references], self._clock()
+        return self._file.change(now, lambda engine: tuple([engine.cancel(reference, now) for reference in known]))
 
     def cancel_and_read(self, references: Sequence[OrderReference]) -> tuple[tuple[Outcome, ...], Snapshot | None]:
         """Cancel orders; the account is read afterwards, which costs nothing here."""
         return self.cancel_orders(references), None
 
     def place_order(self, request: OrderRequest) -> Outcome:
-        """Take an order and fill what the prices in the file allow."""
-        known = request if self._keeps_ids else replace(request, client_order_id=None)
-        now = self._clock()
-        return self._file.change(now, lambda engine: engine.place(known, now))
+        """Take an order."""
+        (outcome,) = self.place_orders([request])
+        return outcome
 
     def cancel_order(self, reference: OrderReference) -> Outcome:
         """Cancel one open order."""
-        now = self._clock()
-        return self._file.change(now, lambda engine: engine.cancel(self._visible(reference), now))
+        (outcome,) = self.cancel_orders([reference])
+        return outcome
 
     def look_up_order(self, reference: OrderReference) -> LookUp:
         """Find one order; Unknown by a client id that the venue, as played, does not keep."""

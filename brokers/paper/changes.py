@@ -6,7 +6,7 @@ The engine has no clock and no chance in it, so the same requests on the same ac
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -34,6 +34,7 @@ _REQUESTS: Mapping[Kind, type[OrderRequest | OrderReference | ConvertRequest | P
     "convert": ConvertRequest,
     "tick": Prices,
 }
+_NAMES = {shape: tuple(entry.name for entry in fields(shape)) for shape in _REQUESTS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +106,13 @@ def change_to_document(change: Change) -> dict[str, Any]:
     """Write a change as a JSON object."""
     request = change.request
     symbol = {"symbol": request.symbol} if isinstance(request, Tick) else {}
-    values = asdict(request.prices if isinstance(request, Tick) else request)
-    told = {name: _as_json(value) for name, value in values.items() if value is not None}
+    told = _told(request.prices if isinstance(request, Tick) else request)
     return {"do": change.kind, "at": time_text(change.at), **symbol, **told}
+
+
+def _told(request: OrderRequest | OrderReference | ConvertRequest | Prices) -> dict[str, Any]:
+    values = ((name, getattr(request, name)) for name in _NAMES[type(request)])
+    return {name: _as_json(value) for name, value in values if value is not None}
 
 
 def change_from_document(document: Mapping[str, Any]) -> Change:

@@ -17,7 +17,7 @@ LARGEST = Decimal("1e24")
 """No order is above this, in units or in value, so that no amount outgrows what a snapshot file can hold."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
 class OrderCase:
     """A request with all that its checks look at."""
 

@@ -58,6 +58,7 @@ class MatchingEngine:
     def __init__(self, snapshot: Snapshot, notes: Notes | None = None, options: PaperOptions | None = None) -> None:
         notes = notes or Notes()
         self._options = options or PaperOptions()
+        self._highest_fee = max(self._options.taker_fee, self._options.maker_fee)
         self._start = snapshot
         self._ledger = Ledger(snapshot)
         self._markets = dict(snapshot.markets)
@@ -226,7 +227,7 @@ class MatchingEngine:
             updated_at=now,
         )
         terms = self._ledger.terms(order.symbol, order.position_side, market)
-        hold = hold_of(order, terms, max(self._options.taker_fee, self._options.maker_fee))
+        hold = hold_of(order, terms, order.remaining, self._highest_fee)
         self._ledger.hold(order, hold)
         return self._keep(replace(order, hold=hold))
 
@@ -300,7 +301,7 @@ class MatchingEngine:
         money = money_of_fill(terms, quantity, price, fee_rate, side=side, position_side=position_side)
         paid = self._paid_in_coin(order, money, now)
         money = money if paid is None else Money(money.cash + money.fee, paid)
-        kept = self._kept_hold(replace(order, earlier=order.earlier + quantity), terms, money.cash)
+        kept = self._kept_hold(order, terms, order.remaining - quantity, money.cash)
         self._ledger.release(order, kept)
         fill = self._ledger.book(order, quantity, price, money, now)
         fill = fill if paid is None else replace(fill, fee_currency=self._options.fee_asset)
@@ -314,9 +315,9 @@ class MatchingEngine:
         currency = self._ledger.currency_of(order.symbol, order.type)
         return self._ledger.pay_fee(coin, money.fee, currency, self._markets, now)
 
-    def _kept_hold(self, order: PaperOrder, terms: Terms, spent: Decimal) -> Hold:
+    def _kept_hold(self, order: PaperOrder, terms: Terms, remaining: Decimal, spent: Decimal) -> Hold:
         """Return what an order still holds after a fill: what the rest needs, as far as the money lasts."""
-        needed = hold_of(order, terms, max(self._options.taker_fee, self._options.maker_fee))
+        needed = hold_of(order, terms, remaining, self._highest_fee)
         free = self._ledger.free_money(self._ledger.currency_of(order.symbol, order.type))
         left = max(ZERO, free + order.hold.cash + spent)
         return Hold(min(needed.cash, order.hold.cash, left), min(needed.quantity, order.hold.quantity))

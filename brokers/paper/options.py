@@ -19,6 +19,10 @@ MOST_IMPACT = Decimal("0.99")
 ImpactModel = Literal["linear", "square_root"]
 
 
+AT_ONCE = 8
+"""Orders, or cancels, that are sent in one go, as most venues take them: all of them are one write to the disk."""
+
+
 @dataclass(frozen=True, slots=True)
 class Impact:
     """How much the size of an order worsens its price: one worth ``value`` by ``share``, others as ``model`` says.

@@ -25,7 +25,7 @@ class Hold:
     quantity: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
 class Fill:
     """One execution: ``cash`` is what it changed the account's money by, with the ``fee`` in it.
 
@@ -43,7 +43,7 @@ class Fill:
     fee_currency: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # frozen, making one takes three times as long, and each order makes several
 class PaperOrder:
     """An order in the paper venue's book.
 

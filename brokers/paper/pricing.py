@@ -103,7 +103,7 @@ def _worse(price: Decimal, side: OrderSide, share: Decimal, step: Decimal | None
     return floor_to_step(cheaper, step) or cheaper
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
 class Terms:
     """What a unit of a symbol is worth to an account.
 
@@ -136,7 +136,7 @@ class Terms:
         return (size * move / entry if self.inverse else size * move) * self.rate
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
 class Taken:
     """What an order takes from the book at once: so many units, on these terms."""
 
@@ -144,7 +144,7 @@ class Taken:
     terms: Terms
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
 class Money:
     """What a fill moves: ``fee`` as a cost, ``cash`` as the whole change with the fee in it."""
 

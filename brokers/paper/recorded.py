@@ -26,14 +26,14 @@ def take_over_orders(snapshot: Snapshot, notes: Notes, ledger: Ledger) -> dict[s
         market = snapshot.markets.get(entry.symbol, Market())
         order = _inferred(entry, market, ledger) if note is None else _remembered(entry, note)
         terms = ledger.terms(order.symbol, order.position_side, market)
-        inferred = Hold() if entry.holds_nothing else hold_of(order, terms, ZERO)
+        inferred = Hold() if entry.holds_nothing else hold_of(order, terms, order.remaining, ZERO)
         wanted.append((order, inferred if note is None else note.hold))
     return fit_holds(wanted, ledger)
 
 
-def hold_of(order: PaperOrder, terms: Terms, fee_rate: Decimal) -> Hold:
+def hold_of(order: PaperOrder, terms: Terms, remaining: Decimal, fee_rate: Decimal) -> Hold:
     """Return what an order must hold for what remains of it: units it sells, money it buys with."""
-    remaining = max(ZERO, order.remaining)
+    remaining = max(ZERO, remaining)
     quantity = remaining if order.reducing else ZERO
     price = order.price or order.trigger_price
     if price is None or is_self_funding(terms, order.side, order.position_side):

@@ -7,38 +7,54 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.ruleset.errors import AccountIsLocked, DataFolderUnusable
+
+if TYPE_CHECKING:  # loaded by who changes something
+    from filelock import FileLock
 
 LOCK_SECONDS = 10
 """A change of a paper account takes milliseconds; whoever waits this long waits for something stuck."""
 
 
-@contextmanager
-def locked(path: Path, patience: float | None = None) -> Iterator[None]:
-    """Keep every other process from changing the file, through a lock file beside it.
+class AccountLock:
+    """Keeps every other process from changing a file, through a lock file beside it; not for several threads."""
 
-    ``patience`` are the seconds that another process is waited for. Raises AccountIsLocked where it does not let
-    go, DataFolderUnusable where no lock can be made.
-    """
-    from filelock import FileLock, Timeout  # noqa: PLC0415 - who only reads locks nothing
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock: FileLock | None = None
 
-    seconds = LOCK_SECONDS if patience is None else patience
-    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=seconds, mode=OWN)
-    try:
-        make_private_folder(path.parent)
-        lock.acquire()
-    except Timeout as problem:
-        raise AccountIsLocked(
-            f"another process is changing {path}", hint="wait until it has ended, or stop it"
-        ) from problem
-    except OSError as problem:
-        raise unusable(path, problem) from problem
-    try:
-        yield
-    finally:
-        lock.release()
+    @contextmanager
+    def held(self, patience: float | None = None) -> Iterator[None]:
+        """Hold the lock for the time of the block.
+
+        ``patience`` are the seconds that another process is waited for. Raises AccountIsLocked where it does not let
+        go, DataFolderUnusable where no lock can be made.
+        """
+        from filelock import Timeout  # noqa: PLC0415 - who only reads locks nothing
+
+        try:
+            lock = self._lock or self._made()
+            lock.acquire(LOCK_SECONDS if patience is None else patience)
+        except Timeout as problem:
+            raise AccountIsLocked(
+                f"another process is changing {self._path}", hint="wait until it has ended, or stop it"
+            ) from problem
+        except OSError as problem:
+            raise unusable(self._path, problem) from problem
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _made(self) -> FileLock:
+        from filelock import FileLock  # noqa: PLC0415 - as above
+
+        make_private_folder(self._path.parent)
+        self._lock = FileLock(self._path.with_name(f".{self._path.name}.lock"), mode=OWN)
+        return self._lock
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -310,8 +310,9 @@ class Application:
 
     def tell(self, kind: str, data: Mapping[str, Any]) -> None:
         """Log an event, and tell it to whoever listens."""
-        if kind != "alert":  # logged where it is raised
-            note(RUN, kind, level=_level_of(kind), account=self.account.id, **_logged(data))
+        level = _level_of(kind)
+        if kind != "alert" and RUN.isEnabledFor(level):  # an alert is logged where it is raised
+            note(RUN, kind, level=level, account=self.account.id, **_logged(data))
         tell_event(kind, data)
         self.notify(Event(kind, self.account.clock(), data))
 

@@ -40,7 +40,7 @@ EVENT_KINDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as Intent
 class Event:
     """One thing that happened in a run."""
 
@@ -97,7 +97,7 @@ _STOP_CODES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen for the same reason as Intent
 class ActionOutcome:
     """How one action of a run ended; status ``open`` means that it is still to be done."""
 

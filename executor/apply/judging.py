@@ -136,7 +136,7 @@ def judge_plan(
     with localcontext(EXACT):
         now = seen.now
         draft = draft_plan(PlanInput(rulebook, seen.snapshot, now, progress, seen=seen, group=group))
-        settled = frozenset(name for name, intent in intents.items() if intent.status in RESOLVED)
+        settled = frozenset(action.id for action in plan.actions if _is_settled(action, intents))
         coming = frozenset(filter(None, (action.order_id for action in plan.actions if action.id not in settled)))
         context = ExitContext.of(rulebook.policy, draft.account, progress, now, coming)
         sold = sold_already(plan, intents)
@@ -145,12 +145,19 @@ def judge_plan(
 
 
 def sold_already(plan: Plan, intents: Mapping[str, Intent]) -> Mapping[str, Decimal]:
-    """Add up what this plan's own orders, resting ones cancelled by it included, have filled, by position."""
+    """Add up what this plan's own orders, resting ones cancelled by it included, have filled, by position.
+
+    Of a symbol for which nothing is left to be done nobody asks that.
+    """
+    left = {action.symbol for action in plan.actions if not _is_settled(action, intents)}
     sold: dict[str, Decimal] = {}
     by_symbol: dict[str, list[PlannedPosition]] = {}
     for position in plan.positions:
-        by_symbol.setdefault(position.symbol, []).append(position)
+        if position.symbol in left:
+            by_symbol.setdefault(position.symbol, []).append(position)
     for action in plan.actions:
+        if action.symbol not in left:
+            continue
         intent = intents.get(action.id)
         if intent is None or intent.filled is None:
             continue
@@ -161,6 +168,11 @@ def sold_already(plan: Plan, intents: Mapping[str, Intent]) -> Mapping[str, Deci
             exit_side = "sell" if position.side == "long" else "buy"
             sold[position.key] = sold.get(position.key, ZERO) + _filled_since(action, intent.filled, exit_side)
     return sold
+
+
+def _is_settled(action: Action, intents: Mapping[str, Intent]) -> bool:
+    intent = intents.get(action.id)
+    return intent is not None and intent.status in RESOLVED
 
 
 def _filled_since(action: Action, filled: Decimal, exit_side: str) -> Decimal:

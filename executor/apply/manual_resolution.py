@@ -17,8 +17,6 @@ from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan
 
-_OPEN = frozenset({"sending", "needs_human"})
-
 
 def unresolved_orders(account: Account) -> dict[str, Action]:
     """Return the orders of open plans that may have reached the venue without a clear answer, by client order id."""
@@ -69,6 +67,6 @@ def unresolved_in(journal: Journal) -> list[tuple[Plan, Action, Intent]]:
     unresolved: list[tuple[Plan, Action, Intent]] = []
     for plan_id in journal.open_plan_ids():
         plan = read_plan(journal.plan_document(plan_id))
-        intents = journal.intents(plan.plan_id)
-        unresolved.extend((plan, act, intents[act.id]) for act in plan.actions if intents[act.id].status in _OPEN)
+        waiting = journal.unresolved(plan_id)
+        unresolved.extend((plan, act, waiting[act.id]) for act in plan.actions if act.id in waiting)
     return unresolved

@@ -27,7 +27,6 @@ from exitplan.ruleset.planning.plan_types import Plan
 V = TypeVar("V")
 
 Tell = Callable[[str, Mapping[str, Any]], None]
-_UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
 def reconcile_open_plans(
@@ -133,8 +132,8 @@ def _journalled(document: Mapping[str, Any]) -> Plan:
 def _reconcile_plan(
     account: Account, journal: Journal, state: State, plan: Plan, reconciler: OrderReconciler, tell: Tell
 ) -> State:
-    intents = journal.intents(plan.plan_id)
-    open_ones = [(action, intents[action.id]) for action in plan.actions if intents[action.id].status in _UNRESOLVED]
+    unresolved = journal.unresolved(plan.plan_id)
+    open_ones = [(action, unresolved[action.id]) for action in plan.actions if action.id in unresolved]
     for action, intent in open_ones:
         if action.kind == "adopt":  # the tracker's file was replaced or it was not; doing it again does no harm
             journal.back_to_planned(intent, "interrupted", account.clock())

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
@@ -33,7 +33,7 @@ from exitplan.executor.apply.orders import (
 from exitplan.executor.apply.quantities import a_little_less, amount_step, at_most, sendable_quantity
 from exitplan.executor.apply.reconcile import NotSent, OrderReconciler, Sent
 from exitplan.executor.apply.record import Ended, settle
-from exitplan.executor.apply.staleness import is_expired
+from exitplan.executor.apply.staleness import expiry_of
 from exitplan.executor.apply.state_transitions import after_counting, is_shortage
 from exitplan.executor.plan import explained, observe_account
 from exitplan.executor.store.halt import Halt
@@ -131,6 +131,8 @@ class Run:
 
     def _fee_coin_last(self, actions: list[Action]) -> list[Action]:
         """Put what sells the coin that fees are taken from behind the rest: every order before changes its balance."""
+        if self.account.broker.capabilities.fee_asset is None:
+            return actions
         return sorted(actions, key=self._is_of_fee_coin)
 
     def _is_of_fee_coin(self, action: Action) -> bool:
@@ -158,8 +160,12 @@ class Run:
         return ExitCode.ERROR if self.is_unreadable else ExitCode.DONE
 
     def do(self, actions: Sequence[Action]) -> bool:
-        """Do actions in their order, as many at once as the venue takes; False where the run has to stop."""
-        for group in in_groups(actions, self.account.broker.capabilities):
+        """Do actions in their order, as many at once as the venue takes; False where the run has to stop.
+
+        What an earlier run has resolved is told as that.
+        """
+        left = [action for action in actions if not self._is_resolved(action)]
+        for group in in_groups(left, self.account.broker.capabilities):
             if not self._goes_ahead(group):
                 self._hear_of_accepted()
             if self.stop is None:
@@ -170,6 +176,15 @@ class Run:
 
     def _goes_ahead(self, group: Sequence[Action]) -> bool:
         return all(goes_ahead(action, self.account.broker.capabilities) for action in group)
+
+    def _is_resolved(self, action: Action) -> bool:
+        """Check whether an earlier run has resolved an action, and take its outcome over."""
+        intent = self.intents[action.id]
+        if intent.status not in RESOLVED:
+            return False
+        settled = Resolution(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
+        self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
+        return True
 
     def _do_group(self, group: list[Action]) -> None:
         if self._needs_reading(group) and not self._read_again():
@@ -190,11 +205,15 @@ class Run:
             self._stop(Stop.ASKED)
         elif halt is not None and not halt.allows(action, self.account.rulebook.policy):
             self._stop(Stop.HALTED)
-        elif not self.outlives_plan and is_expired(self.plan, self.account.rulebook.policy, self.account.clock()):
+        elif not self.outlives_plan and self.account.clock() >= self._expires_at:
             self._stop(Stop.EXPIRED)
         elif action.kind in SELLING and self.judged.refused_orders:
             self._stop(Stop.GUARD_REFUSES)
         return self.stop is None
+
+    @cached_property
+    def _expires_at(self) -> datetime:
+        return expiry_of(self.plan, self.account.rulebook.policy)
 
     def _stop(self, reason: Stop) -> None:
         """Stop after what is in flight; an outcome that is unknown matters more than any other reason."""
@@ -203,10 +222,8 @@ class Run:
 
     def _prepare(self, action: Action, intent: Intent) -> Intent | None:
         """Return what to send for an action; None where nothing is sent, and why is noted."""
-        if intent.status in RESOLVED:
-            settled = Resolution(intent.status, intent.filled or ZERO, intent.order_id, intent.message)
-            self.outcomes[action.id] = ActionOutcome(action, intent.status, settled, "done by an earlier run")
-        elif (judgement := self.judged.judgements[action.id]).standing is not Standing.WANTED:
+        judgement = self.judged.judgements[action.id]
+        if judgement.standing is not Standing.WANTED:
             self._leave_out(action, intent, judgement)
         elif action.kind == "adopt":
             self._adopt(action, intent)
@@ -314,12 +331,18 @@ class Run:
 
     def _answers(self, sent: list[Sent]) -> Sequence[Outcome]:
         """Send a group; with the last of the cancels the account is read, where only sales come after them."""
-        account, cancels = self.account, [action for action in self.plan.actions if action.kind == "cancel_order"]
-        others = {action.kind for action in self.plan.actions} - {"cancel_order"}
-        if not (cancels and sent[-1][0] is cancels[-1] and others and others <= SELLING):
+        account = self.account
+        if sent[-1][0] is not self._last_before_sales:
             return send(account.broker, sent, self.snapshot, account.rulebook.policy)
         outcomes, self.read_beside = cancel_and_read(account.broker, sent)
         return outcomes
+
+    @cached_property
+    def _last_before_sales(self) -> Action | None:
+        """The last of the plan's cancels, where only sales come after them."""
+        cancels = [action for action in self.plan.actions if action.kind == "cancel_order"]
+        others = {action.kind for action in self.plan.actions} - {"cancel_order"}
+        return cancels[-1] if cancels and others and others <= SELLING else None
 
     def _is_tried_smaller(self, action: Action, intent: Intent, resolved: Resolution) -> bool:
         """Check whether an order that the venue had too little balance for is sent once more, a little smaller."""

@@ -40,7 +40,8 @@ def after_action(
         return state
     if resolution.status == "refused" or (action.reduces and resolution.filled == 0):
         return state if is_shortage(resolution) else _failed(state, action.key)
-    state = replace(state, failed_exits=_without(state.failed_exits, action.key))
+    if action.key in state.failed_exits:
+        state = replace(state, failed_exits=_without(state.failed_exits, action.key))
     if not action.reduces:
         return state
     held = held_before - resolution.filled
@@ -100,7 +101,9 @@ def _with_cycle(state: State, step: UnwindStep, cycle: int, remaining: Decimal, 
 
 
 def _after_close(state: State, plan: Plan, action: Action) -> State:
-    state = replace(state, unwinds=_without(state.unwinds, action.key), escalated=_without(state.escalated, action.key))
+    if action.key in state.unwinds or action.key in state.escalated:
+        unwinds, escalated = _without(state.unwinds, action.key), _without(state.escalated, action.key)
+        state = replace(state, unwinds=unwinds, escalated=escalated)
     zombie = plan.by_key[action.key].category is Category.ZOMBIE_LEGACY
     return state.counting(
         total_positions_cleaned=1,

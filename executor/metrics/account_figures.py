@@ -32,7 +32,6 @@ _WAITING = {
     "open_incidents": ("incidents", "SELECT count(*) FROM incidents WHERE ended_at IS NULL"),
 }
 """What waits for a person, by the table that has it; a journal from before there was one has none."""
-_UNRESOLVED = frozenset({"sending", "needs_human"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +132,8 @@ def _journal_samples(
         if moment is not None:
             yield account.sample(f"run_{name}_timestamp_seconds", parse_time(moment))
     waiting = journal.open_plan_ids()
-    intents = [intent for plan_id in waiting for intent in journal.intents(plan_id).values()]
     yield account.sample("open_plans", len(waiting))
-    yield account.sample("unknown_orders", sum(intent.status in _UNRESOLVED for intent in intents))
+    yield account.sample("unknown_orders", sum(len(journal.unresolved(plan)) for plan in waiting))
     for name, (table, asked) in _WAITING.items():
         if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone():
             yield account.sample(name, *db.execute(asked).fetchone())

@@ -7,6 +7,7 @@ folder halts every account, one in an account's own folder that account.
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -71,14 +72,15 @@ def halts_in(data: Path) -> list[Halt]:
 
 
 def _halt_in(place: Path, root: Path) -> Halt | None:
-    path, account = place / NAME, None if place == root else place.name
+    path = f"{place}/{NAME}"  # asked for before each order
     try:
-        path.lstat()  # a link counts as well, whatever has become of what it leads to
-        return Halt(str(path.absolute()), _text_of(path), account)
+        os.lstat(path)  # a link counts as well, whatever has become of what it leads to
+        said = _text_of(Path(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        return Halt(str(path.absolute()), f"it cannot be looked at: {error.strerror or error}", account)
+        said = f"it cannot be looked at: {error.strerror or error}"
+    return Halt(str(Path(path).absolute()), said, None if place == root else place.name)
 
 
 def halt(folder: Path, reason: str, now: datetime) -> Path:

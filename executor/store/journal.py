@@ -24,6 +24,7 @@ from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.people import actor
 from exitplan.executor.store.journal_values import (
     ENTRIES,
+    UNRESOLVED,
     Fill,
     Intent,
     JournalMark,
@@ -31,7 +32,7 @@ from exitplan.executor.store.journal_values import (
     Settlement,
     decimal_of,
     document_of,
-    intent_of_row,
+    intents_of_rows,
     moment_of,
     number_of,
     text_of,
@@ -45,6 +46,10 @@ Question = tuple[str, tuple[object, ...]]
 """A statement that changes nothing, and its values."""
 _ASK_STATUS = "SELECT ended_at FROM plans WHERE plan_id = ?"
 _ASK_OPEN = "SELECT plan_id FROM plans WHERE ended_at IS NULL ORDER BY added_at, plan_id"
+_ASK_INTENTS = (
+    "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
+    " FROM intents WHERE plan_id = ?"
+)
 _ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
 # Each change is a revision; to write it into the row of the document would write all of that anew.
 _ASK_MARK = (
@@ -176,12 +181,12 @@ class Journal:
 
     def intents(self, plan_id: str) -> dict[str, Intent]:
         """Return a plan's intents by action id, in the order of the plan."""
-        rows = self._db.execute(
-            "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
-            " FROM intents WHERE plan_id = ? ORDER BY number",
-            (plan_id,),
-        )
-        return {row[0]: intent_of_row(plan_id, *row) for row in rows}
+        return intents_of_rows(plan_id, self._db.execute(f"{_ASK_INTENTS} ORDER BY number", (plan_id,)).fetchall())
+
+    def unresolved(self, plan_id: str) -> dict[str, Intent]:
+        """Return those of a plan's intents that may have reached the venue without a clear answer, as above."""
+        asked = f"{_ASK_INTENTS} AND status IN ({', '.join('?' * len(UNRESOLVED))}) ORDER BY number"
+        return intents_of_rows(plan_id, self._db.execute(asked, (plan_id, *sorted(UNRESOLVED))).fetchall())
 
     def count_planned(self, plan_id: str) -> int:
         """Count the intents of a plan that were not sent, or never arrived."""
@@ -230,8 +235,9 @@ class Journal:
             begun = self._begin_all(db, intents, fence, now)
         if settled is not None:
             _note_settlement(settled)
-        for intent in begun:
-            _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
+        if JOURNAL.isEnabledFor(logging.DEBUG):
+            for intent in begun:
+                _note_step("sending", intent, run=fence, attempt=intent.attempt, quantity=intent.quantity)
         return begun
 
     @classmethod
@@ -283,13 +289,10 @@ class Journal:
 
     @classmethod
     def _put_settlement(cls, db: Tables, settled: Settlement) -> None:
-        for intent, resolution, at in settled.resolved:
-            cls._put_resolution(db, intent, resolution, time_text(at))
-        filled = [
-            (cls._put_fill(db, intent, resolution, time_text(at)), intent, resolution, time_text(at))
-            for intent, resolution, at in settled.resolved
-            if resolution.filled
-        ]
+        told = [(intent, resolution, time_text(at)) for intent, resolution, at in settled.resolved]
+        for one in told:
+            cls._put_resolution(db, *one)
+        filled = [(cls._put_fill(db, *one), *one) for one in told if one[1].filled]
         if settled.changes:
             db.execute(
                 "INSERT INTO state_changes (number, document)"
@@ -511,8 +514,8 @@ class Journal:
         document = document_of(content)
         if not changes:
             return document
-        for (change,) in self._db.execute("SELECT document FROM state_changes ORDER BY number"):
-            _change(document, document_of(change))
+        changed = self._db.execute("SELECT document FROM state_changes ORDER BY number")
+        _change(document, [document_of(change) for (change,) in changed])
         return document
 
     def put_state(self, document: Mapping[str, Any]) -> None:
@@ -557,16 +560,20 @@ class Journal:
         return [] if rows is None else rows.fetchall()
 
 
-def _change(document: dict[str, Any], changes: Mapping[str, Any]) -> None:
-    """Change a state document by what outcomes have changed of it."""
-    for name, change in changes.items():
-        if name not in ENTRIES:
-            document[name] = change
-            continue
-        entries = document.setdefault(name, {})
-        entries.update(change)
-        for key in [key for key, entry in change.items() if entry is None]:
-            del entries[key]
+def _change(document: dict[str, Any], changes: Iterable[Mapping[str, Any]]) -> None:
+    """Change a state document by what outcomes have changed of it, one after the other."""
+    newest: dict[str, dict[str, Any]] = {}
+    for change in changes:
+        for name, part in change.items():
+            if name in ENTRIES:
+                newest.setdefault(name, {}).update(part)
+            else:
+                document[name] = part
+    for name, entries in newest.items():
+        known = document.setdefault(name, {})
+        known.update(entries)
+        for key in [key for key, entry in entries.items() if entry is None]:
+            del known[key]
 
 
 def _fill_values(intent: Intent, resolution: Resolution, moment: str) -> tuple[object, ...]:
@@ -576,6 +583,8 @@ def _fill_values(intent: Intent, resolution: Resolution, moment: str) -> tuple[o
 
 
 def _note_settlement(settled: Settlement) -> None:
+    if not JOURNAL.isEnabledFor(logging.DEBUG):
+        return
     for intent, resolution, _ in settled.resolved:
         figures = {"filled": resolution.filled, "order": resolution.order_id, "why": resolution.message}
         _note_step(resolution.status, intent, **figures)

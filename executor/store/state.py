@@ -60,6 +60,8 @@ class Metrics:
 _AS_WRITTEN = frozenset({"classified_positions", "escalated", "last_prices"})
 """Parts of a state that are kept as they were written."""
 _METRICS = tuple(entry.name for entry in fields(Metrics))
+_ENTRIES = {"unwind_progress": "unwinds", "failed_exits": "failed_exits", "escalated": "escalated"}
+"""The parts of a state document that outcomes change entry by entry, and what a state has them as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +96,8 @@ class State:
 
     def counting(self, **more: int | Decimal) -> State:
         """Return a copy whose metrics are higher by the given amounts."""
-        raised = {name: getattr(self.metrics, name) + amount for name, amount in more.items()}
-        return replace(self, metrics=replace(self.metrics, **raised))
+        raised = {name: getattr(self.metrics, name) + more.get(name, 0) for name in _METRICS}
+        return replace(self, metrics=Metrics(**raised))
 
     @property
     def unverified(self) -> State:
@@ -105,7 +107,6 @@ class State:
 
 def state_to_document(state: State) -> dict[str, Any]:
     """Write a state in its JSON form."""
-    metrics = {name: getattr(state.metrics, name) for name in _METRICS}
     return {
         "format_version": FORMAT_VERSION,
         "account_state": None if state.account_state is None else state.account_state.value,
@@ -118,18 +119,19 @@ def state_to_document(state: State) -> dict[str, Any]:
         "last_verified_at": _moment(state.last_verified_at),
         **({"verified_policy": state.verified_policy} if state.verified_policy else {}),
         **({"bound_to": _identity_document(state.bound)} if state.bound else {}),
-        "cleanup_metrics": {**metrics, "capital_freed_usd": plain(state.metrics.capital_freed_usd)},
+        "cleanup_metrics": _metrics_document(state.metrics),
     }
 
 
 def changes_between(before: State, after: State, keys: Collection[str]) -> dict[str, Any]:
     """Write what outcomes of positions have changed in a state, as a settlement of the journal has it."""
-    written, parts = state_to_document(_about(after, keys)), dict[str, Any]()
-    for name, part in (("unwind_progress", "unwinds"), ("failed_exits", "failed_exits"), ("escalated", "escalated")):
-        if getattr(before, part) is not getattr(after, part):
-            parts[name] = {key: written[name].get(key) for key in keys}
+    parts = dict[str, Any]()
+    changed = [name for name, part in _ENTRIES.items() if getattr(before, part) is not getattr(after, part)]
+    if changed:
+        written = state_to_document(_about(after, keys))
+        parts = {name: {key: written[name].get(key) for key in keys} for name in changed}
     if before.metrics is not after.metrics:
-        parts["cleanup_metrics"] = written["cleanup_metrics"]
+        parts["cleanup_metrics"] = _metrics_document(after.metrics)
     return parts
 
 
@@ -143,7 +145,6 @@ def _about(state: State, keys: Collection[str]) -> State:
         unwinds=of(state.unwinds),
         failed_exits=of(state.failed_exits),
         escalated=of(state.escalated),
-        metrics=state.metrics,
     )
 
 
@@ -177,6 +178,13 @@ def _prices_document(prices: Mapping[str, Decimal]) -> dict[str, str]:
     return {key: plain(price) for key, price in sorted(prices.items())}
 
 
+def _metrics_document(metrics: Metrics) -> dict[str, Any]:
+    return {
+        **{name: getattr(metrics, name) for name in _METRICS},
+        "capital_freed_usd": plain(metrics.capital_freed_usd),
+    }
+
+
 def _metrics(document: Mapping[str, Any]) -> Metrics:
     return Metrics(
         total_positions_cleaned=int(document.get("total_positions_cleaned") or 0),
@@ -193,21 +201,37 @@ def load_state(journal: Journal, path: Path) -> State:
     Of such a file a verification is not believed. Raises FileIsInvalid where the file was edited since it was exported,
     or by a journal that is not there any more: what that one knows may be an order under way.
     """
+    known = _journalled(journal, path)
+    return _from_before(path) if known is None else known[0]
+
+
+def _from_before(path: Path) -> State:
+    """Return the state of before there was a journal."""
+    return state_from_file(path).unverified if path.exists() else State()
+
+
+def _journalled(journal: Journal, path: Path) -> tuple[State, bytes] | None:
+    """Return the state that the journal holds, with the content of its file; None before the first.
+
+    Raises FileIsInvalid as load_state does.
+    """
     ensure_newest(journal, path)
     known = journal.state()
     if known is None:
-        return state_from_file(path).unverified if path.exists() else State()
-    state = understood(known, "the journal is damaged: its state")
+        return None
+    state, content = _written_anew(known, "the journal is damaged: its state", journal.mark())
+    current = _sha256_of(path) if path.exists() else None
+    if current in {None, journal.exported_sha256()}:
+        return state, content
     # A crash may fall between writing the file and noting its hash, so what the journal would write now is no edit
     # either.
-    ours = {journal.exported_sha256(), hashlib.sha256(state_bytes(state, journal.mark())).hexdigest()}
-    if path.exists() and _sha256_of(path) not in ours:
-        changed = _difference(state_bytes(state, journal.mark()), path)
+    if current != hashlib.sha256(content).hexdigest():
+        changed = _difference(content, path)
         raise FileIsInvalid(
             f"{path}: the state was edited by hand since exitplan wrote it:\n{changed}",
             hint="take the edit in with `exitplan state import`, or undo it with `exitplan state export`",
         )
-    return state
+    return state, content
 
 
 def ensure_journal(folder: DataFolder) -> None:
@@ -267,12 +291,16 @@ def state_from_file(path: Path) -> State:
 
 def understood(document: Mapping[str, Any], name: str) -> State:
     """Read a state; raises FileIsInvalid where it cannot be made sense of, or written again."""
+    return _written_anew(document, name)[0]
+
+
+def _written_anew(document: Mapping[str, Any], name: str, mark: JournalMark | None = None) -> tuple[State, bytes]:
+    """Read a state, and write it as the content of its file; raises FileIsInvalid where either cannot be done."""
     try:
         state = state_from_document(document)
-        state_bytes(state)
+        return state, state_bytes(state, mark)
     except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise FileIsInvalid(f"{name}: this is not a state that this exitplan understands: {error}") from error
-    return state
 
 
 def take_state(journal: Journal, path: Path) -> State:
@@ -280,9 +308,11 @@ def take_state(journal: Journal, path: Path) -> State:
 
     Raises FileIsInvalid where the file was edited since it was exported, DataFolderUnusable.
     """
-    state = load_state(journal, path)
-    if journal.state() is not None:
-        export_state(journal, state, path)
+    known = _journalled(journal, path)
+    if known is None:
+        return _from_before(path)
+    state, content = known
+    _export(journal, content, path)
     return state
 
 
@@ -292,7 +322,10 @@ def export_state(journal: Journal, state: State, path: Path, *, over_edits: bool
     A file that was edited since the last export is left as it is, unless ``over_edits``: whoever comes next refuses it.
     Raises DataFolderUnusable.
     """
-    content = state_bytes(state, journal.mark())
+    _export(journal, state_bytes(state, journal.mark()), path, over_edits=over_edits)
+
+
+def _export(journal: Journal, content: bytes, path: Path, *, over_edits: bool = False) -> None:
     digest = hashlib.sha256(content).hexdigest()
     exported = journal.exported_sha256()
     current = _sha256_of(path) if path.exists() else None

@@ -177,8 +177,8 @@ class _Turn:
         if not account.store.may_have_requests() or account.signature_rule is not None:
             return False
         with account.store.open_journal() as journal:
-            plans = [journal.intents(plan_id) for plan_id in journal.open_plan_ids()]
-        asks = any(intent.status == "needs_human" for intents in plans for intent in intents.values())
+            plans = [journal.unresolved(plan_id) for plan_id in journal.open_plan_ids()]
+        asks = any(intent.status == "needs_human" for unresolved in plans for intent in unresolved.values())
         return bool(plans) and not asks and account.store.find_halt() is None
 
     def _carry_out(self, planned: Planned) -> Round:

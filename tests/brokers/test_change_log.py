@@ -96,6 +96,24 @@ def test_an_order_is_in_the_log_before_its_answer_and_in_the_file_after_a_readin
     assert not log_of(account).exists()
 
 
+def test_orders_that_go_out_together_are_one_write(account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = open_at(account.parent)
+    done(broker.place_order(order()))
+    synced = list[int]()
+    monkeypatch.setattr(os, "fsync", synced.append)
+    outcomes = broker.place_orders([order(quantity="50"), order(client_order_id="b"), order(client_order_id="c")])
+    assert (len(synced), [type(outcome).__name__ for outcome in outcomes]) == (1, ["Refused", "Done", "Done"])
+    assert held(account) == "2"
+
+
+def test_of_orders_whose_write_was_cut_off_those_on_the_disk_are_found(account: Path) -> None:
+    names = ["a", "b", "c"]
+    open_at(account.parent).place_orders([order(client_order_id=name) for name in names])
+    log_of(account).write_bytes(log_of(account).read_bytes()[:-20])
+    again = open_at(account.parent)
+    assert [isinstance(again.look_up_order(by_client_id(name)), Found) for name in names] == [True, True, False]
+
+
 def test_a_refused_order_leaves_no_log(account: Path) -> None:
     open_at(account.parent).place_order(order(quantity="50"))
     assert not log_of(account).exists()

@@ -32,6 +32,8 @@ def test_it_is_a_broker_that_moves_no_money(tmp_path: Path) -> None:
         convert=True,
         receive_window=0,
         live=False,
+        writes_at_once=8,
+        cancels_at_once=8,
         past_orders="account",
     )
 
