@@ -28,6 +28,8 @@ from exitplan.executor.store.port import Row
 
 V = TypeVar("V")
 
+Refusal = Callable[[psycopg.Error], Exception | None]
+"""Says what an error of a statement means; None where it is just that."""
 Key = tuple[bytes, tuple[int, ...]]
 """What a statement is prepared by: its text, and the types of its values."""
 
@@ -63,14 +65,16 @@ class ReadRows:
 class Queued:
     """A statement that goes out with others: once it was answered, ``rows`` are there.
 
-    ``check`` looks at them before those of any later one are seen, and raises what is against that. Where the statement
-    or one before it failed, ``problem`` says why.
+    ``check`` looks at them before those of any later one are seen, and raises what is against that. ``refusal`` says
+    what it means that the server could not carry it out. Where the statement or one before it failed, ``problem`` says
+    why.
     """
 
     key: Key
     params: Sequence[Any]
     formats: Sequence[pq.Format] | None
     check: Callable[[ReadRows], None] | None = None
+    refusal: Refusal | None = None
     rows: ReadRows | None = None
     problem: Exception | None = None
 
@@ -102,15 +106,19 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         return queued.rows
 
     def queue(
-        self, sql: bytes, values: Sequence[object] = (), check: Callable[[ReadRows], None] | None = None
+        self,
+        sql: bytes,
+        values: Sequence[object] = (),
+        check: Callable[[ReadRows], None] | None = None,
+        refusal: Refusal | None = None,
     ) -> Queued:
         """Let a statement go out with the next :meth:`send`; raises the driver's errors about its values at once."""
         if values:
             values_of = self._values_of
             params = values_of.dump_sequence(values, [PyFormat.AUTO] * len(values))
-            queued = Queued((sql, tuple(values_of.types or ())), params, values_of.formats, check)
+            queued = Queued((sql, tuple(values_of.types or ())), params, values_of.formats, check, refusal)
         else:
-            queued = Queued((sql, ()), (), None, check)
+            queued = Queued((sql, ()), (), None, check, refusal)
         self._queue.append(queued)
         return queued
 
@@ -135,7 +143,11 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def _take_in(self, queued: Queued, result: PGresult) -> None:
         if result.status not in _DONE:
-            raise errors.error_from_result(result, self.info.encoding)
+            error = errors.error_from_result(result, self.info.encoding)
+            problem = None if queued.refusal is None else queued.refusal(error)
+            if problem is None:
+                raise error
+            raise problem from error
         rows = _rows_of(result, self._values_of)
         if queued.check is not None:
             queued.check(rows)
@@ -237,7 +249,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
 
 @contextmanager
 def in_transaction(connection: StoreConnection, begin: bytes = b"BEGIN", *, is_durable: bool = True) -> Iterator[None]:
-    """Run a block as one transaction, and what is queued in it before its end."""
+    """Run a block as one transaction, and what is queued in it before its end, which goes out with it."""
     try:
         connection.queue(begin)
         if not is_durable:
