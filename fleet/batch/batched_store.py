@@ -82,7 +82,7 @@ class BatchedStore:
         """The account's own position tracker, as it was loaded."""
         if self.has_passed_on:
             return self.full.tracker
-        return LoadedTracker(self.loaded.tracker, f"the tracker of {self.account}", self.full.tracker)
+        return LoadedTracker(self.loaded.tracker, self.full.tracker)
 
     def _passed_on(self) -> AccountStore:
         """Hand what was collected to the full store, which does the rest of the round, and return it.
