@@ -65,6 +65,7 @@ class Journal:
     """The journal of one account; its store opens it, under the account's lease where it is written.
 
     ``ensure_in_place`` raises DataFolderUnusable where what is written would be lost with this process.
+    ``is_flushed_later`` says that a durable commit in the same log follows before anybody is told how a run has ended.
 
     The first thing that is written claims the journal: writers are numbered, and once another one has claimed it,
     because the lease was taken from a holder that hung, nothing more is written or sent here. What the holder remembers
@@ -80,6 +81,7 @@ class Journal:
         self._writer = tables.newest_writer() if writer is None else writer
         self._has_claimed = False
         self._asked: dict[Question, list[Row]] = {}
+        self.is_flushed_later = False
         # What is known of the state's rows: nobody else changes them without claiming the journal.
         self._has_state, self._may_have_changes = False, True
 
@@ -252,11 +254,8 @@ class Journal:
 
     @classmethod
     def _begin_all(cls, db: Tables, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
-        moved = [(intent, cls._begin(db, intent, fence, now)) for intent in intents]
-        for intent, changes in moved:
-            if any(rows.rowcount != 1 for rows in changes):
-                problem = f"action {intent.action_id} was taken by another run"
-                raise FileIsInvalid(problem, hint="it was not sent from here")
+        for intent in intents:
+            cls._begin(db, intent, fence, now)
         return [
             replace(
                 intent,
@@ -271,10 +270,12 @@ class Journal:
         ]
 
     @staticmethod
-    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> tuple[Rows, Rows]:
+    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> None:
         """Move an intent on, and add the attempt; each changes one row where nobody else was there before."""
         attempt, moment, quantity = intent.attempt + 1, time_text(now), text_of(intent.quantity)
-        moved = db.execute(
+        problem = f"action {intent.action_id} was taken by another run"
+        taken = FileIsInvalid(problem, hint="it was not sent from here")
+        db.change_one(
             "UPDATE intents SET status = 'sending',"
             " attempt = ?, fence = ?, quantity = ?, sent_at = ?, held_before = ?"
             " WHERE plan_id = ? AND action_id = ? AND status = 'planned' AND attempt = ?"
@@ -283,13 +284,14 @@ class Journal:
                 *(attempt, fence, quantity, moment, text_of(intent.held_before)),
                 *(intent.plan_id, intent.action_id, intent.attempt, fence),
             ),
+            taken,
         )
-        added = db.execute(
+        db.change_one(
             "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity, run) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
             (intent.plan_id, intent.action_id, attempt, moment, quantity, fence),
+            taken,
         )
-        return moved, added
 
     def settle(self, settled: Settlement) -> None:
         """Record how attempts ended and what that changes in the account's state: in one commit, all or nothing."""
@@ -470,9 +472,10 @@ class Journal:
     ) -> None:
         """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit.
 
-        What is to stand ``beside`` it is written in that commit too.
+        What is to stand ``beside`` it is written in that commit too. It is durable, unless that is made up for later: a
+        crash before loses no order, and the next run ends the plan.
         """
-        with self._transaction() as db:
+        with self._transaction(is_durable=beside is not _nothing or not self.is_flushed_later) as db:
             db.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
                 (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),

@@ -99,6 +99,10 @@ class Tables(Protocol):
         """Let a block of :meth:`writing` fail with a problem where a question has rows, at its end at the latest."""
         ...
 
+    def change_one(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Run a statement that must change one row; else a block of :meth:`writing` fails with a problem, as above."""
+        ...
+
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last: in :meth:`writing` it stays that."""
         ...

@@ -62,6 +62,11 @@ class SqliteTables:
         if self.execute(sql, values).fetchone() is not None:
             raise problem
 
+    def change_one(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Raise a problem where a statement does not change one row."""
+        if self.execute(sql, values).rowcount != 1:
+            raise problem
+
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last."""
         return writer_of(self.execute(ASK_WRITER).fetchone())

@@ -17,7 +17,8 @@ from exitplan.executor.store.postgres.failures import as_store_error
 from exitplan.executor.store.postgres.leases import Lease
 
 _LOCK = f"{ASK_WRITER} FOR UPDATE"
-_LEASE_ENDED, _ANOTHER_WRITES, _THERE_IS_ONE = "the lease has ended", "another one writes", "there is one"
+_LEASE_ENDED, _ANOTHER_WRITES = "the lease has ended", "another one writes"
+_THERE_IS_ONE, _NOT_ONE = "there is one", "not one row"
 # A text that is no number ends the transaction, and with it the commit that was sent along: nobody here has to look at
 # the answer first. Names are not in an array: what that would cost depends on its length, so that it would be planned
 # anew each time.
@@ -25,6 +26,10 @@ _ENSURE_TURN = (
     "SELECT (CASE WHEN (SELECT count(*) FROM exitplan.leases"  # noqa: S608 - our own words
     f" WHERE name IN (?, ?) AND token = ? AND until > clock_timestamp()) <> ? THEN '{_LEASE_ENDED}'"
     f" WHEN (SELECT writer = coalesce(?, writer) FROM origin) IS NOT TRUE THEN '{_ANOTHER_WRITES}' ELSE '1' END)::int"
+)
+_CHANGE_ONE = (
+    "WITH changed AS ({} RETURNING 1)"  # noqa: S608 - our own words
+    f" SELECT (CASE WHEN count(*) = 1 THEN '1' ELSE '{_NOT_ONE}' END)::int FROM changed"
 )
 _ENSURE_NONE = f"SELECT (CASE WHEN EXISTS ({{}}) THEN '{_THERE_IS_ONE}' ELSE '1' END)::int"
 
@@ -127,6 +132,11 @@ class PostgresTables:
         """Let the block fail with a problem where a question has rows."""
         asked = _ENSURE_NONE.format(sql)
         self._queued(asked, values, refusal=lambda error: problem if _THERE_IS_ONE in str(error) else None)
+
+    def change_one(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Let the block fail with a problem where a statement does not change one row."""
+        changed = _CHANGE_ONE.format(sql)
+        self._queued(changed, values, refusal=lambda error: problem if _NOT_ONE in str(error) else None)
 
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last."""
