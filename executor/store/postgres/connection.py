@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import psycopg
@@ -36,6 +35,7 @@ Key = tuple[bytes, tuple[int, ...]]
 LEASE_SECONDS = 30.0
 """How long a lease lasts that is not renewed."""
 _MOST_PREPARED = 400
+_BINARY = pq.Format.BINARY
 _DONE = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
 
 
@@ -171,7 +171,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
             if result.status not in _DONE:
                 return result
             prepared[key] = name
-        self._send(queued)
+        self._send(queued, prepared.get(key))
         return self._answer()
 
     def _answers_to(self, queue: Sequence[Queued]) -> list[PGresult]:
@@ -179,42 +179,45 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         commands: deque[Callable[[], None]] = deque()
         new: dict[Key, bytes] = {}
         is_preparing: list[bool] = []
+        pgconn, prepared = self.pgconn, self._prepared_here
         for queued in queue:
             key = queued.key
-            if self._prepared_here.get(key) == b"" and key not in new:
-                new[key] = b"exitplan_%d" % next(self._numbers)
-                commands.append(partial(self.pgconn.send_prepare, new[key], *key))
+            name = new.get(key) or prepared.get(key)
+            if name == b"":
+                name = new[key] = b"exitplan_%d" % next(self._numbers)
+                commands.append(partial(pgconn.send_prepare, name, *key))
                 is_preparing.append(True)
-            commands.append(partial(self._send, queued, new))
+            commands.append(partial(self._send, queued, name))
             is_preparing.append(False)
-        commands.append(self.pgconn.pipeline_sync)
+        commands.append(pgconn.pipeline_sync)
         try:
-            self.pgconn.enter_pipeline_mode()
-            results = self.wait(_received(self.pgconn, commands, len(is_preparing) + 1))
-            self.pgconn.exit_pipeline_mode()
+            pgconn.enter_pipeline_mode()
+            results = self.wait(_received(pgconn, commands, len(is_preparing) + 1))
+            pgconn.exit_pipeline_mode()
         except BaseException:
-            self.pgconn.finish()  # answers that were not received must not be taken for those of other questions
+            pgconn.finish()  # answers that were not received must not be taken for those of other questions
             raise
-        if all(result.status in _DONE for result in results[:-1]):
-            self._prepared_here.update(new)
         answers: list[PGresult] = []
         failed: PGresult | None = None
         for result, prepares in zip(results, is_preparing, strict=False):
-            failed = failed or (result if result.status not in _DONE else None)
+            if failed is None and result.status not in _DONE:
+                failed = result
             if not prepares:
                 answers.append(failed or result)
+        if failed is None and new:
+            prepared.update(new)
         return answers
 
-    def _send(self, queued: Queued, new: Mapping[Key, bytes] = MappingProxyType({})) -> None:
-        prepared, key = self._prepared_here, queued.key
-        name = prepared.get(key) or new.get(key)
+    def _send(self, queued: Queued, name: bytes | None) -> None:
+        """Send a statement by the name that it is prepared under; by its text where it has none."""
         if name:
-            self.pgconn.send_query_prepared(name, queued.params, queued.formats, pq.Format.BINARY)
+            self.pgconn.send_query_prepared(name, queued.params, queued.formats, _BINARY)
             return
+        prepared, key = self._prepared_here, queued.key
         if len(prepared) < _MOST_PREPARED:  # to prepare what is asked for once would be a question more
             prepared.setdefault(key, b"")
         sql, types = key
-        self.pgconn.send_query_params(sql, queued.params, types, queued.formats, pq.Format.BINARY)
+        self.pgconn.send_query_params(sql, queued.params, types, queued.formats, _BINARY)
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         """Do what the driver does; after a rollback it lets go of all that is prepared, also of what it has not."""
