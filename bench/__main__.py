@@ -98,7 +98,10 @@ def _tests(options: argparse.Namespace) -> str:
 def _fleet(options: argparse.Namespace) -> str:
     from bench.fleet.report import cycles_table  # noqa: PLC0415 - only this needs Postgres
 
-    table = cycles_table(options.accounts, range(1, options.workers + 1))
+    def tell(row: str) -> None:
+        print(row, file=sys.stderr, flush=True)
+
+    table = cycles_table(options.accounts, range(1, options.workers + 1), tell)
     return f"{describe_machine()}\n{_load()}\n\n{table}"
 
 

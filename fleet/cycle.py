@@ -41,6 +41,8 @@ question some 600 a second are on their way; the venue's limits bound the calls.
 """
 ORDERS_AT_ONCE = 6
 """Accounts that have their orders sent side by side: each takes a connection to the database, which keeps eight."""
+ON_PAPER_AT_ONCE = 2
+"""The same at simulated venues: only the database is waited for, and more threads would keep one another from work."""
 
 AtWork = Callable[[int], None]
 Stopped = Callable[[], bool]
@@ -79,8 +81,9 @@ def run_shard(
     began = time.monotonic()
     batch.load([*(account.id for account in accounts), *(one.store.account for one in unopened)])
     shard = _Shard(batch, at_work, stopped, sleep)
-    at_once = at_once or (1 if all(one.venue == PAPER for one in accounts) else AT_ONCE)
-    rounds = [*shard.take_in(unopened), *shard.run(accounts, at_once)]
+    is_on_paper = all(one.venue == PAPER for one in accounts)
+    reading, sending = at_once or (1 if is_on_paper else AT_ONCE), ON_PAPER_AT_ONCE if is_on_paper else ORDERS_AT_ONCE
+    rounds = [*shard.take_in(unopened), *shard.run(accounts, reading, sending)]
     written = batch.write()
     shard.tend()
     return ShardFigures.of(rounds, written, time.monotonic() - began)
@@ -98,13 +101,13 @@ class _Shard:
         self._at_work, self._stopped, self._sleep = at_work, stopped, sleep
         self._begun: list[tuple[Account, BatchedStore]] = []
 
-    def run(self, accounts: Sequence[Account], at_once: int) -> list[Round]:
-        """Give the accounts their rounds, ``at_once`` of them on their way from the venue."""
+    def run(self, accounts: Sequence[Account], reading: int, sending: int) -> list[Round]:
+        """Give the accounts their rounds, so many of them on their way from the venue, and having orders sent."""
         with (
-            ThreadPoolExecutor(at_once, "exitplan reads") as readers,
-            ThreadPoolExecutor(ORDERS_AT_ONCE, "exitplan orders") as senders,
+            ThreadPoolExecutor(reading, "exitplan reads") as readers,
+            ThreadPoolExecutor(sending, "exitplan orders") as senders,
         ):
-            coming = accounts if at_once == 1 else reading_ahead(accounts, self._is_read, readers, at_once)
+            coming = accounts if reading == 1 else reading_ahead(accounts, self._is_read, readers, reading)
             begun = self._begin(coming)
             rounds = [one if isinstance(one, Round) else senders.submit(as_caller(one)) for one in begun]
             return [self._awaited(place, one) if isinstance(one, Future) else one for place, one in enumerate(rounds)]

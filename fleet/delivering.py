@@ -6,7 +6,7 @@ time, so an alert is sent by one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ class OutboxTables(PostgresTables):
     @contextmanager
     def writing(
         self,
-        ensure: Callable[[int], None] | None = None,  # noqa: ARG002 - there is no journal
+        writer: int | None = None,  # noqa: ARG002 - there is no journal
         *,
         is_durable: bool = True,  # noqa: ARG002 - all of them are
     ) -> Iterator[None]:

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from bench.fleet.measure import Cycle, measure_fleet, measure_floor
 from bench.fleet.through_workers import measure_workers
 from bench.tables import aligned, figure
 
 
-def cycles_table(accounts: int, workers: Sequence[int]) -> str:
+def cycles_table(accounts: int, workers: Sequence[int], tell: Callable[[str], None] = lambda _: None) -> str:
     """Measure and format quiet fleets and fleets in which one account in ten has an order, for numbers of workers.
 
     First the cycles alone, then through real workers: with ticks, leases of shards, and children that may be killed.
+    Large fleets take their time, so each row is told as soon as it is known.
     """
-    floor = measure_floor(accounts)
-    rows = [_row("bare SQL", 1, floor, floor)]
-    for sells, name in ((False, "all quiet"), (True, "1 in 10 sells")):
-        rows += [_row(name, count, measure_fleet(accounts, count, sells=sells), floor) for count in workers]
-        through = f"{name}, real workers"
-        rows += [_row(through, count, measure_workers(accounts, count, sells=sells), floor) for count in workers]
     header = [
         f"{accounts:,} accounts",
         "workers",
@@ -31,7 +26,22 @@ def cycles_table(accounts: int, workers: Sequence[int]) -> str:
         "flushes an order",
         "MB a worker",
     ]
+    tell(" | ".join(header))
+    rows = []
+    for row in _rows(accounts, workers):
+        tell(" | ".join(row))
+        rows.append(row)
     return aligned(header, rows)
+
+
+def _rows(accounts: int, workers: Sequence[int]) -> Iterator[list[str]]:
+    floor = measure_floor(accounts)
+    yield _row("bare SQL", 1, floor, floor)
+    for sells, name in ((False, "all quiet"), (True, "1 in 10 sells")):
+        for count in workers:
+            yield _row(name, count, measure_fleet(accounts, count, sells=sells), floor)
+        for count in workers:
+            yield _row(f"{name}, real workers", count, measure_workers(accounts, count, sells=sells), floor)
 
 
 def _row(name: str, workers: int, cycle: Cycle, floor: Cycle) -> list[str]:

@@ -37,7 +37,7 @@ from exitplan.executor.store.journal_values import (
     number_of,
     text_of,
 )
-from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreUnusable, Tables
+from exitplan.executor.store.port import Row, Rows, StoreBroken, StoreUnusable, Tables, WriterIsAnother
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid, PlanIsStale
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.plan_types import Plan
@@ -50,6 +50,7 @@ _ASK_INTENTS = (
     "SELECT action_id, status, attempt, quantity, sent_at, held_before, filled, order_id, message, fence"
     " FROM intents WHERE plan_id = ?"
 )
+_ASK_LAST_RUN = "SELECT coalesce(max(run_id), 0) FROM runs"
 _ASK_STATE = "SELECT document, (SELECT count(*) FROM state_changes) FROM state"
 # Each change is a revision; to write it into the row of the document would write all of that anew.
 _ASK_MARK = (
@@ -69,6 +70,7 @@ class Journal:
     """The journal of one account; its store opens it, under the account's lease where it is written.
 
     ``ensure_in_place`` raises DataFolderUnusable where what is written would be lost with this process.
+    ``is_flushed_later`` says that a durable commit in the same log follows before anybody is told how a run has ended.
 
     The first thing that is written claims the journal: writers are numbered, and once another one has claimed it,
     because the lease was taken from a holder that hung, nothing more is written or sent here. What the holder remembers
@@ -84,20 +86,35 @@ class Journal:
         self._writer = tables.newest_writer() if writer is None else writer
         self._has_claimed = False
         self._asked: dict[Question, list[Row]] = {}
+        self.is_flushed_later = False
+        # What is known of the state's rows: nobody else changes them without claiming the journal.
+        self._has_state, self._may_have_changes = False, True
 
     @contextmanager
     def _transaction(self, *, is_durable: bool = True) -> Iterator[Tables]:
         """Run a block as one transaction."""
         self._asked.clear()
+        is_written = False
         try:
-            with self._db.writing(self._ensure_newest, is_durable=is_durable):
+            with self._db.writing(self._turn, is_durable=is_durable):
                 if not self._has_claimed:
                     self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
                 yield self._db
+            is_written = True
+        except WriterIsAnother as error:
+            raise self._taken_over from error
         except StoreUnusable as error:
             raise DataFolderUnusable(f"the journal cannot be written: {error}") from error
+        finally:
+            if not is_written:
+                self._has_state, self._may_have_changes = False, True
         self._writer += not self._has_claimed
         self._has_claimed = True
+
+    @property
+    def _turn(self) -> int | None:
+        """The number that the newest writer must have for this one to write."""
+        return self._writer
 
     def claim(self, plan_id: str | None = None, *more: Question) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
@@ -108,13 +125,14 @@ class Journal:
         What a run of the plan asks next is asked along with it, and so is ``more``: it stays true until something is
         written here.
         """
-        questions: list[Question] = [(_ASK_STATE, ()), (_ASK_OPEN, ()), (_ASK_MARK, ()), *more]
+        questions: list[Question] = [(_ASK_STATE, ()), (_ASK_OPEN, ()), (_ASK_MARK, ()), (_ASK_LAST_RUN, ()), *more]
         if plan_id is not None:
             questions.append((_ASK_STATUS, (plan_id,)))
         with self._transaction(is_durable=False) as db:
             rows = [db.execute(*question) for question in questions]
-            answers = [one.fetchall() for one in rows]
-        self._asked = dict(zip(questions, answers, strict=True))
+        self._asked = {question: one.fetchall() for question, one in zip(questions, rows, strict=True)}
+        known = self._asked[_ASK_STATE, ()]
+        self._has_state, self._may_have_changes = bool(known), any(changes for _, changes in known)
 
     def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[Row]:
         """Return the rows of a question, which may have been asked by :meth:`claim`."""
@@ -123,15 +141,15 @@ class Journal:
 
     def ensure_claimed(self) -> None:
         """Raise FileIsInvalid where another process has claimed the journal: what is about to be sent must not be."""
-        self._ensure_newest(self._db.newest_writer())
+        if self._turn not in {None, self._db.newest_writer()}:
+            raise self._taken_over
 
-    def _ensure_newest(self, newest: int) -> None:
-        """Raise FileIsInvalid where another process has claimed the journal since this one did, or opened it."""
-        if newest != self._writer:
-            raise FileIsInvalid(
-                "the account was taken over by another run",
-                hint="nothing more was written or sent; the other run resolves what this one left open",
-            )
+    @property
+    def _taken_over(self) -> FileIsInvalid:
+        return FileIsInvalid(
+            "the account was taken over by another run",
+            hint="nothing more was written or sent; the other run resolves what this one left open",
+        )
 
     # --- what is kept beside plans ---
 
@@ -242,11 +260,8 @@ class Journal:
 
     @classmethod
     def _begin_all(cls, db: Tables, intents: Sequence[Intent], fence: int, now: datetime) -> list[Intent]:
-        moved = [(intent, cls._begin(db, intent, fence, now)) for intent in intents]
-        for intent, changes in moved:
-            if any(rows.rowcount != 1 for rows in changes):
-                problem = f"action {intent.action_id} was taken by another run"
-                raise FileIsInvalid(problem, hint="it was not sent from here")
+        for intent in intents:
+            cls._begin(db, intent, fence, now)
         return [
             replace(
                 intent,
@@ -261,10 +276,12 @@ class Journal:
         ]
 
     @staticmethod
-    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> tuple[Rows, Rows]:
+    def _begin(db: Tables, intent: Intent, fence: int, now: datetime) -> None:
         """Move an intent on, and add the attempt; each changes one row where nobody else was there before."""
         attempt, moment, quantity = intent.attempt + 1, time_text(now), text_of(intent.quantity)
-        moved = db.execute(
+        problem = f"action {intent.action_id} was taken by another run"
+        taken = FileIsInvalid(problem, hint="it was not sent from here")
+        db.change_one(
             "UPDATE intents SET status = 'sending',"
             " attempt = ?, fence = ?, quantity = ?, sent_at = ?, held_before = ?"
             " WHERE plan_id = ? AND action_id = ? AND status = 'planned' AND attempt = ?"
@@ -273,13 +290,14 @@ class Journal:
                 *(attempt, fence, quantity, moment, text_of(intent.held_before)),
                 *(intent.plan_id, intent.action_id, intent.attempt, fence),
             ),
+            taken,
         )
-        added = db.execute(
+        db.change_one(
             "INSERT INTO attempts (plan_id, action_id, attempt, sent_at, quantity, run) VALUES (?, ?, ?, ?, ?, ?)"
             " ON CONFLICT DO NOTHING",
             (intent.plan_id, intent.action_id, attempt, moment, quantity, fence),
+            taken,
         )
-        return moved, added
 
     def settle(self, settled: Settlement) -> None:
         """Record how attempts ended and what that changes in the account's state: in one commit, all or nothing."""
@@ -287,21 +305,19 @@ class Journal:
             self._put_settlement(db, settled)
         _note_settlement(settled)
 
-    @classmethod
-    def _put_settlement(cls, db: Tables, settled: Settlement) -> None:
-        told = [(intent, resolution, time_text(at)) for intent, resolution, at in settled.resolved]
-        for one in told:
-            cls._put_resolution(db, *one)
-        filled = [(cls._put_fill(db, *one), *one) for one in told if one[1].filled]
+    def _put_settlement(self, db: Tables, settled: Settlement) -> None:
+        for intent, resolution, at in settled.resolved:
+            moment = time_text(at)
+            self._put_resolution(db, intent, resolution, moment)
+            if resolution.filled:
+                self._put_fill(db, intent, resolution, moment)
         if settled.changes:
+            self._may_have_changes = True
             db.execute(
                 "INSERT INTO state_changes (number, document)"
                 " VALUES ((SELECT coalesce(max(number), 0) + 1 FROM state_changes), ?)",
                 (orjson.dumps(settled.changes),),
             )
-        for rows, intent, resolution, moment in filled:
-            if not rows.rowcount:
-                cls._put_fill_again(db, intent, resolution, moment)
 
     @staticmethod
     def _put_resolution(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
@@ -318,20 +334,18 @@ class Journal:
         )
 
     @staticmethod
-    def _put_fill(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> Rows:
-        """Add what was filled; the rows say whether nothing was there of it."""
-        return db.execute(
-            "INSERT INTO fills (order_id, quantity, average_price, fee, fee_currency, told_at, plan_id, action_id,"
-            " attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-            _fill_values(intent, resolution, moment),
-        )
-
-    @staticmethod
-    def _put_fill_again(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
+    def _put_fill(db: Tables, intent: Intent, resolution: Resolution, moment: str) -> None:
+        """Note what was filled, in place of what was told of it before."""
+        values = _fill_values(intent, resolution, moment)
         db.execute(
             "UPDATE fills SET order_id = ?, quantity = ?, average_price = ?, fee = ?, fee_currency = ?, told_at = ?"
             " WHERE plan_id = ? AND action_id = ? AND attempt = ?",
-            _fill_values(intent, resolution, moment),
+            values,
+        )
+        db.execute(
+            "INSERT INTO fills (order_id, quantity, average_price, fee, fee_currency, told_at, plan_id, action_id,"
+            " attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+            values,
         )
 
     def fills(self, plan_id: str) -> list[dict[str, Any]]:
@@ -408,53 +422,38 @@ class Journal:
         which takes this one along, and a crash before that leaves the plan as if it had never been begun.
         """
         self._ensure_in_place()
+        number, (name, revision) = int(_first(self.rows(_ASK_LAST_RUN))[0]) + 1, _first(self.rows(_ASK_MARK))
         with self._transaction(is_durable=beside is not _nothing) as db:
-            asked = None if is_resumed else self._ask_requests(db, plan)
             if not is_resumed:
+                self._close_requests(db, plan, now)
                 self._put_plan(db, plan, now)
-            begun = db.execute(
-                "INSERT INTO runs (run_id, plan_id, started_at, pid, host, actor)"
-                " VALUES ((SELECT coalesce(max(run_id), 0) + 1 FROM runs), ?, ?, ?, ?, ?) RETURNING run_id",
-                (plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
+            db.execute(
+                "INSERT INTO runs (run_id, plan_id, started_at, pid, host, actor) VALUES (?, ?, ?, ?, ?, ?)",
+                (number, plan.plan_id, time_text(now), os.getpid(), socket.gethostname(), actor(os.environ)),
             )
-            mark = self._put_state(db, state, and_ask=_ASK_MARK)
-            if asked is not None:
-                self._close_requests(db, asked, plan, now)
-            number = int(_row(begun)[0])
+            self._put_state(db, state)
             beside(db)
-        self._asked[_ASK_MARK, ()] = mark  # whoever notes by which journal the account is traded asks for it next
+        # Whoever notes by which journal the account is traded asks for it next.
+        self._asked[_ASK_MARK, ()] = [(name, int(revision or 0) + 1)]
         if not is_resumed:
             _note_step("plan_added", plan_id=plan.plan_id, actions=len(plan.actions))
         _note_step("run_begun", plan_id=plan.plan_id, run=number)
         return number
 
     @staticmethod
-    def _ask_requests(db: Tables, plan: Plan) -> Rows:
-        asked = (
-            "SELECT (SELECT count(*) FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')),"
-            " (SELECT count(*) FROM requests WHERE standing = 'waiting')"
+    def _close_requests(db: Tables, plan: Plan, now: datetime) -> None:
+        stale = PlanIsStale(
+            "a person has rejected the plan, or another one was carried out in its place",
+            hint="see exitplan pending --closed; to go on all the same, make a new plan",
         )
-        return db.execute(asked, (plan.plan_id,))
-
-    @staticmethod
-    def _close_requests(db: Tables, asked: Rows, plan: Plan, now: datetime) -> None:
-        given_up, waiting = _row(asked)
-        if given_up:
-            raise PlanIsStale(
-                "a person has rejected the plan, or another one was carried out in its place",
-                hint="see exitplan pending --closed; to go on all the same, make a new plan",
-            )
-        if not waiting:
-            return
-        moment = time_text(now)
+        rejected = "SELECT 1 FROM requests WHERE plan_id = ? AND standing IN ('rejected', 'withdrawn')"
+        db.ensure_none(rejected, (plan.plan_id,), stale)
+        of_others = "" if plan.actions else " AND plan_id = ?"
         db.execute(
-            "UPDATE requests SET standing = 'applied', changed_at = ? WHERE standing = 'waiting' AND plan_id = ?",
-            (moment, plan.plan_id),
+            "UPDATE requests SET standing = CASE WHEN plan_id = ? THEN 'applied' ELSE 'withdrawn' END, changed_at = ?"  # noqa: S608 - our own words
+            f" WHERE standing = 'waiting'{of_others}",
+            (plan.plan_id, time_text(now), *(() if plan.actions else (plan.plan_id,))),
         )
-        if plan.actions:
-            db.execute(
-                "UPDATE requests SET standing = 'withdrawn', changed_at = ? WHERE standing = 'waiting'", (moment,)
-            )
 
     @staticmethod
     def _put_plan(db: Tables, plan: Plan, now: datetime) -> None:
@@ -480,9 +479,10 @@ class Journal:
     ) -> None:
         """Note how a run ended, the state it leaves, and that its plan is used up, if it is, in one commit.
 
-        What is to stand ``beside`` it is written in that commit too.
+        What is to stand ``beside`` it is written in that commit too. It is durable, unless that is made up for later: a
+        crash before loses no order, and the next run ends the plan.
         """
-        with self._transaction() as db:
+        with self._transaction(is_durable=beside is not _nothing or not self.is_flushed_later) as db:
             db.execute(
                 "UPDATE runs SET ended_at = ?, exit_code = ?, state = ?, summary = ? WHERE run_id = ?",
                 (time_text(now), exit_code, state.get("account_state"), orjson.dumps(summary), run),
@@ -525,10 +525,7 @@ class Journal:
 
     def mark(self) -> JournalMark:
         """Return which journal this is, and the revision of its state; 0 before the first."""
-        rows = self.rows(_ASK_MARK)
-        if not rows:
-            raise StoreBroken("a row of it is missing")
-        ((name, revision),) = rows
+        name, revision = _first(self.rows(_ASK_MARK))
         return JournalMark(str(name), int(revision or 0))
 
     def exported_sha256(self) -> str | None:
@@ -543,21 +540,19 @@ class Journal:
             yield
             db.execute("UPDATE state SET exported_sha256 = ?", (sha256,))
 
-    @staticmethod
-    def _put_state(db: Tables, document: Mapping[str, Any], and_ask: str | None = None) -> list[Row]:
-        """Replace the document, and return the rows of what is asked after it."""
+    def _put_state(self, db: Tables, document: Mapping[str, Any]) -> None:
+        """Replace the document, with all changes of it."""
         content = orjson.dumps(document)
         changed = db.execute(
             "UPDATE state SET document = ?,"
             " revision = revision + 1 + (SELECT coalesce(max(number), 0) FROM state_changes)",
             (content,),
         )
-        db.execute("DELETE FROM state_changes")
-        rows = None if and_ask is None else db.execute(and_ask)
-        if not changed.rowcount:
+        if self._may_have_changes:
+            db.execute("DELETE FROM state_changes")
+        if not self._has_state and not changed.rowcount:
             db.execute("INSERT INTO state (document, revision) VALUES (?, 1)", (content,))
-            rows = None if and_ask is None else db.execute(and_ask)
-        return [] if rows is None else rows.fetchall()
+        self._has_state, self._may_have_changes = True, False
 
 
 def _change(document: dict[str, Any], changes: Iterable[Mapping[str, Any]]) -> None:
@@ -594,6 +589,13 @@ def _note_step(step: str, intent: Intent | None = None, **fields: object) -> Non
     """Log a step of the journal once it is on the disk."""
     about = {} if intent is None else {"plan_id": intent.plan_id, "action": intent.action_id}
     note(JOURNAL, step, level=logging.DEBUG, **about, **fields)
+
+
+def _first(rows: Sequence[Row]) -> Row:
+    """Return the first of rows, which must be there."""
+    if not rows:
+        raise StoreBroken("a row of it is missing")
+    return rows[0]
 
 
 def _row(rows: Rows) -> Row:

@@ -22,7 +22,7 @@ from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.account_view import AccountView
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.records import Key, read_record, write_record
-from exitplan.ruleset.model.values import EXACT, ZERO
+from exitplan.ruleset.model.values import EXACT, ZERO, parse_time
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.planner import Draft
 
@@ -117,12 +117,22 @@ def _locked(account: AccountView) -> Decimal | None:
         )
 
 
-def next_reading(draft: Draft, before: LastReading | None, *, is_verification: bool) -> bytes:
-    """Write the figures of a reading as they are kept, given those of the one ``before``."""
+def next_reading(draft: Draft, before: bytes | None, *, is_verification: bool) -> bytes:
+    """Write the figures of a reading as they are kept, given those of the one ``before``, as they were kept."""
     reading = reading_of(draft)
     is_clean = is_verification and draft.checks.state is AccountState.CLEAN
-    clean_at = reading.at if is_clean else None if before is None else before.clean_at
-    return orjson.dumps(write_record(replace(reading, clean_at=clean_at)))
+    clean_at = reading.at if is_clean else None if before is None else _clean_at(before)
+    return orjson.dumps(write_record(reading if clean_at is None else replace(reading, clean_at=clean_at)))
+
+
+def _clean_at(content: bytes) -> datetime | None:
+    """Read when figures that were kept say that the account was CLEAN; None where they do not, or are damaged."""
+    if b'"clean_at"' not in content:
+        return None
+    try:
+        return parse_time(orjson.loads(content)["clean_at"])
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def kept_reading(content: bytes) -> LastReading | None:
@@ -142,7 +152,7 @@ def keep_reading(folder: DataFolder, draft: Draft, *, is_verification: bool = Fa
     if not folder.journal.exists():
         return
     try:
-        content = next_reading(draft, read_last_reading(folder), is_verification=is_verification)
+        content = next_reading(draft, _content_in(folder), is_verification=is_verification)
         write_atomically(folder.reading, content, is_durable=False)
     except DataFolderUnusable as error:
         note(RUN, "reading_not_kept", level=logging.DEBUG, message=str(error))
@@ -150,8 +160,13 @@ def keep_reading(folder: DataFolder, draft: Draft, *, is_verification: bool = Fa
 
 def read_last_reading(folder: DataFolder) -> LastReading | None:
     """Return the figures of the last reading; None where none were kept, or the file is damaged."""
+    content = _content_in(folder)
+    return None if content is None else kept_reading(content)
+
+
+def _content_in(folder: DataFolder) -> bytes | None:
     try:
         with folder.reading.open("rb") as file:
-            return kept_reading(file.read(_LARGEST))
+            return file.read(_LARGEST)
     except OSError:
         return None

@@ -33,6 +33,10 @@ class StoreUnusable(StoreError):
     """They cannot be used now: a full disk, a lock, a server that is away. Becomes DataFolderUnusable."""
 
 
+class WriterIsAnother(StoreError):
+    """Another one has claimed the journal since: what is to be written is older than what is there."""
+
+
 class StoreBroken(StoreError):
     """What is in them cannot be right. Becomes FileIsInvalid."""
 
@@ -79,18 +83,24 @@ class Tables(Protocol):
         """Run one statement for each of the values, within :meth:`writing`."""
         ...
 
-    def writing(
-        self, ensure: Callable[[int], None] | None = None, *, is_durable: bool = True
-    ) -> AbstractContextManager[None]:
+    def writing(self, writer: int | None = None, *, is_durable: bool = True) -> AbstractContextManager[None]:
         """Run a block as one transaction, durable when the block has ended, one writer of the account at a time.
 
-        With ``ensure``, statements may wait for one another, to go out together, until one of the answers is looked at.
-        It is told the number of the newest writer, which is then the only one, before the first answer and before the
-        commit, and raises what is against either.
+        ``writer`` has to be the number of the newest one: WriterIsAnother is raised otherwise, before the first answer
+        is seen and before the commit. Statements may then wait for one another, to go out together with the commit;
+        answers are there once one of them is looked at, and when the block has ended.
 
         Where the block raises, or the commit does, nothing of it is written. Blocks are not nested. One that need not
         be durable may be lost in a crash, until the next one that is.
         """
+        ...
+
+    def ensure_none(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Let a block of :meth:`writing` fail with a problem where a question has rows, at its end at the latest."""
+        ...
+
+    def change_one(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Run a statement that must change one row; else a block of :meth:`writing` fails with a problem, as above."""
         ...
 
     def newest_writer(self) -> int:

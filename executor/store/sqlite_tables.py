@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 
 from exitplan.executor.store.port import (
@@ -13,6 +13,7 @@ from exitplan.executor.store.port import (
     StoreBroken,
     StoreError,
     StoreUnusable,
+    WriterIsAnother,
     writer_of,
 )
 
@@ -46,15 +47,25 @@ class SqliteTables:
     @contextmanager
     def writing(
         self,
-        ensure: Callable[[int], None] | None = None,
+        writer: int | None = None,
         *,
         is_durable: bool = True,  # noqa: ARG002 - all of them are
     ) -> Iterator[None]:
         """Run a block as one transaction that no other writer of the file comes into."""
         with _Transaction(self._db, "BEGIN IMMEDIATE"):
-            if ensure is not None:
-                ensure(self.newest_writer())
+            if writer is not None and self.newest_writer() != writer:
+                raise WriterIsAnother
             yield
+
+    def ensure_none(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Raise a problem where a question has rows."""
+        if self.execute(sql, values).fetchone() is not None:
+            raise problem
+
+    def change_one(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Raise a problem where a statement does not change one row."""
+        if self.execute(sql, values).rowcount != 1:
+            raise problem
 
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last."""

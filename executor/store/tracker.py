@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +20,7 @@ from exitplan.ruleset.errors import DataFolderUnusable, UsageError
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
 from exitplan.ruleset.model.values import plain, time_text, unified_symbol
 from exitplan.ruleset.model.visible import with_escapes
-from exitplan.schemas.documents import load_document
+from exitplan.schemas.documents import load_document, parse_document
 
 Document = dict[str, Any]
 _LOCK_SECONDS = 10
@@ -127,6 +128,19 @@ def load_records(path: Path) -> dict[str, TrackerRecord]:
 def records_of(document: Mapping[str, Any]) -> dict[str, TrackerRecord]:
     """Read the records of a tracker's document, which is sound, by unified symbol."""
     return tracker_from_document({symbol: with_zone(record) for symbol, record in document["positions"].items()})
+
+
+def records_in(content: bytes, name: str) -> dict[str, TrackerRecord]:
+    """Read the records of a tracker's content by unified symbol; raises FileHasProblems, calling it by a name.
+
+    A round reads an account's three times: what was read just now is not taken apart anew.
+    """
+    return dict(_read_records(content, name))
+
+
+@lru_cache(maxsize=512)
+def _read_records(content: bytes, name: str) -> Mapping[str, TrackerRecord]:
+    return records_of(parse_document(content, "tracker", name))
 
 
 def with_zone(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,8 +6,8 @@ full store, and from then on everything: a round is either collected as a whole,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -82,7 +82,7 @@ class BatchedStore:
         """The account's own position tracker, as it was loaded."""
         if self.has_passed_on:
             return self.full.tracker
-        return LoadedTracker(self.loaded.tracker, f"the tracker of {self.account}", self.full.tracker)
+        return LoadedTracker(self.loaded.tracker, self.full.tracker)
 
     def _passed_on(self) -> AccountStore:
         """Hand what was collected to the full store, which does the rest of the round, and return it.
@@ -148,9 +148,12 @@ class BatchedStore:
         """Check whether there was anything of incidents when the shard was loaded."""
         return self.loaded.has_incidents
 
-    def open_journal(self) -> AbstractContextManager[Journal]:
-        """Open the journal of the full store."""
-        return self._passed_on().open_journal()
+    @contextmanager
+    def open_journal(self) -> Iterator[Journal]:
+        """Open the journal of the full store; what the shard has found is written, durably, after its runs."""
+        with self._passed_on().open_journal() as journal:
+            journal.is_flushed_later = True
+            yield journal
 
     def open_tables(self, *, may_begin: bool = False) -> AbstractContextManager[Tables]:
         """Open the tables of the full store."""

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from exitplan.executor.store.tracker import OwnTracker, records_of
+from exitplan.executor.store.tracker import OwnTracker, records_in
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
-from exitplan.schemas.documents import parse_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,14 +16,13 @@ class LoadedTracker:
     """A tracker as it was loaded, of which None means that there is none; what changes goes to the full one."""
 
     content: bytes | None
-    name: str
     full: OwnTracker
 
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot the tracker's records; raises FileIsInvalid where they are damaged."""
         if self.content is None:
             return snapshot
-        return replace(snapshot, tracker=records_of(parse_document(self.content, "tracker", self.name)))
+        return replace(snapshot, tracker=records_in(self.content, self.place))
 
     def update(
         self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from exitplan.executor.store.last_reading import kept_reading, next_reading
+from exitplan.executor.store.last_reading import next_reading
 from exitplan.executor.store.port import AccountStore
 from exitplan.executor.store.state import state_to_document
 from exitplan.executor.watching.troubles import Troubles, failure_alert
@@ -139,9 +139,7 @@ def _reading_of(store: BatchedStore) -> bytes | None:
     collected, known = store.collected, store.loaded
     if collected.draft is None:
         return None
-    is_known = known.reading is not None and b'"clean_at"' in known.reading  # nothing else of it is needed
-    before = kept_reading(known.reading) if is_known and known.reading else None
-    return next_reading(collected.draft, before, is_verification=collected.is_verification)
+    return next_reading(collected.draft, known.reading, is_verification=collected.is_verification)
 
 
 def _troubles_of(stores: Iterable[BatchedStore]) -> tuple[dict[str, Troubles], list[dict[str, Any]]]:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bench.fleet import report
+from bench.fleet.measure import Cycle
 from bench.fleet.worker import SHARD, QuietWorld, run_cycle, shards_of
 from bench.fleet.world import ONE_IN, World, account_of, name_of
 from exitplan.executor.store.postgres.postgres_store import PostgresStore
@@ -29,3 +33,20 @@ def test_every_account_is_in_one_shard_of_one_worker() -> None:
     parts = [numbers for first in range(3) for numbers in shards_of(first, 3, 1_000)]
     assert sorted(number for numbers in parts for number in numbers) == list(range(1_000))
     assert max(map(len, parts)) == SHARD
+
+
+def test_each_row_is_told_as_soon_as_it_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    cycle = Cycle(accounts=10, orders=1, seconds=1, cpu=1, postgres=1, flushes=3, wal=10, mb=50)
+    told: list[str] = []
+    counts: list[int] = []
+
+    def measured(*_: object, **__: object) -> Cycle:
+        counts.append(len(told))
+        return cycle
+
+    for name in ("measure_floor", "measure_fleet", "measure_workers"):
+        monkeypatch.setattr(report, name, measured)
+    table = report.cycles_table(10, [1, 2], told.append)
+    assert counts == list(range(1, 10))
+    assert len(told) == 10
+    assert all(row.split(" | ")[0] in table for row in told)

@@ -78,11 +78,11 @@ def _without_swap(patch: pytest.MonkeyPatch) -> None:
         return [replace(intent, status="sending", sent_at=now) for intent in intents]
 
     patch.setattr(Journal, "begin_sending", begin)
-    patch.setattr(Journal, "_ensure_newest", lambda *_: None)
+    _without_fence(patch)
 
 
 def _without_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Journal, "_ensure_newest", lambda *_: None)
+    patch.setattr(Journal, "_turn", None)
 
 
 def _without_the_others(patch: pytest.MonkeyPatch) -> None:
@@ -148,7 +148,7 @@ def _without_own_clock(patch: pytest.MonkeyPatch) -> None:
 def _without_leases(patch: pytest.MonkeyPatch) -> None:
     """Take the lease's own fence out, so that the journal's stands alone."""
     patch.setattr(Lease, "ensure", lambda _: None)
-    patch.setattr(PostgresTables, "_ensure_leased", lambda *_: None)
+    patch.setattr(PostgresTables, "_leased", ("", "", "", 0))
 
 
 def _without_any_fence(patch: pytest.MonkeyPatch) -> None:

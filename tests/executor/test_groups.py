@@ -90,11 +90,11 @@ def test_the_outcomes_of_a_group_that_are_known_are_one_commit(
     commits: list[list[str]] = []
     put = Journal._put_settlement
 
-    def counted(_: type[Journal], db: Tables, settled: Settlement) -> None:
+    def counted(journal: Journal, db: Tables, settled: Settlement) -> None:
         commits.append([resolution.status for _, resolution, _ in settled.resolved])
-        put(db, settled)
+        put(journal, db, settled)
 
-    monkeypatch.setattr(Journal, "_put_settlement", classmethod(counted))
+    monkeypatch.setattr(Journal, "_put_settlement", counted)
     assert scene.apply().exit_code == 0
     assert commits == settled
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import psycopg
@@ -28,12 +27,15 @@ from exitplan.executor.store.port import Row
 
 V = TypeVar("V")
 
+Refusal = Callable[[psycopg.Error], Exception | None]
+"""Says what an error of a statement means; None where it is just that."""
 Key = tuple[bytes, tuple[int, ...]]
 """What a statement is prepared by: its text, and the types of its values."""
 
 LEASE_SECONDS = 30.0
 """How long a lease lasts that is not renewed."""
 _MOST_PREPARED = 400
+_BINARY = pq.Format.BINARY
 _DONE = frozenset({pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK})
 
 
@@ -63,14 +65,16 @@ class ReadRows:
 class Queued:
     """A statement that goes out with others: once it was answered, ``rows`` are there.
 
-    ``check`` looks at them before those of any later one are seen, and raises what is against that. Where the statement
-    or one before it failed, ``problem`` says why.
+    ``check`` looks at them before those of any later one are seen, and raises what is against that. ``refusal`` says
+    what it means that the server could not carry it out. Where the statement or one before it failed, ``problem`` says
+    why.
     """
 
     key: Key
     params: Sequence[Any]
     formats: Sequence[pq.Format] | None
     check: Callable[[ReadRows], None] | None = None
+    refusal: Refusal | None = None
     rows: ReadRows | None = None
     problem: Exception | None = None
 
@@ -102,15 +106,19 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         return queued.rows
 
     def queue(
-        self, sql: bytes, values: Sequence[object] = (), check: Callable[[ReadRows], None] | None = None
+        self,
+        sql: bytes,
+        values: Sequence[object] = (),
+        check: Callable[[ReadRows], None] | None = None,
+        refusal: Refusal | None = None,
     ) -> Queued:
         """Let a statement go out with the next :meth:`send`; raises the driver's errors about its values at once."""
         if values:
             values_of = self._values_of
             params = values_of.dump_sequence(values, [PyFormat.AUTO] * len(values))
-            queued = Queued((sql, tuple(values_of.types or ())), params, values_of.formats, check)
+            queued = Queued((sql, tuple(values_of.types or ())), params, values_of.formats, check, refusal)
         else:
-            queued = Queued((sql, ()), (), None, check)
+            queued = Queued((sql, ()), (), None, check, refusal)
         self._queue.append(queued)
         return queued
 
@@ -135,7 +143,11 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
 
     def _take_in(self, queued: Queued, result: PGresult) -> None:
         if result.status not in _DONE:
-            raise errors.error_from_result(result, self.info.encoding)
+            error = errors.error_from_result(result, self.info.encoding)
+            problem = None if queued.refusal is None else queued.refusal(error)
+            if problem is None:
+                raise error
+            raise problem from error
         rows = _rows_of(result, self._values_of)
         if queued.check is not None:
             queued.check(rows)
@@ -159,7 +171,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
             if result.status not in _DONE:
                 return result
             prepared[key] = name
-        self._send(queued)
+        self._send(queued, prepared.get(key))
         return self._answer()
 
     def _answers_to(self, queue: Sequence[Queued]) -> list[PGresult]:
@@ -167,42 +179,45 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
         commands: deque[Callable[[], None]] = deque()
         new: dict[Key, bytes] = {}
         is_preparing: list[bool] = []
+        pgconn, prepared = self.pgconn, self._prepared_here
         for queued in queue:
             key = queued.key
-            if self._prepared_here.get(key) == b"" and key not in new:
-                new[key] = b"exitplan_%d" % next(self._numbers)
-                commands.append(partial(self.pgconn.send_prepare, new[key], *key))
+            name = new.get(key) or prepared.get(key)
+            if name == b"":
+                name = new[key] = b"exitplan_%d" % next(self._numbers)
+                commands.append(partial(pgconn.send_prepare, name, *key))
                 is_preparing.append(True)
-            commands.append(partial(self._send, queued, new))
+            commands.append(partial(self._send, queued, name))
             is_preparing.append(False)
-        commands.append(self.pgconn.pipeline_sync)
+        commands.append(pgconn.pipeline_sync)
         try:
-            self.pgconn.enter_pipeline_mode()
-            results = self.wait(_received(self.pgconn, commands, len(is_preparing) + 1))
-            self.pgconn.exit_pipeline_mode()
+            pgconn.enter_pipeline_mode()
+            results = self.wait(_received(pgconn, commands, len(is_preparing) + 1))
+            pgconn.exit_pipeline_mode()
         except BaseException:
-            self.pgconn.finish()  # answers that were not received must not be taken for those of other questions
+            pgconn.finish()  # answers that were not received must not be taken for those of other questions
             raise
-        if all(result.status in _DONE for result in results[:-1]):
-            self._prepared_here.update(new)
         answers: list[PGresult] = []
         failed: PGresult | None = None
         for result, prepares in zip(results, is_preparing, strict=False):
-            failed = failed or (result if result.status not in _DONE else None)
+            if failed is None and result.status not in _DONE:
+                failed = result
             if not prepares:
                 answers.append(failed or result)
+        if failed is None and new:
+            prepared.update(new)
         return answers
 
-    def _send(self, queued: Queued, new: Mapping[Key, bytes] = MappingProxyType({})) -> None:
-        prepared, key = self._prepared_here, queued.key
-        name = prepared.get(key) or new.get(key)
+    def _send(self, queued: Queued, name: bytes | None) -> None:
+        """Send a statement by the name that it is prepared under; by its text where it has none."""
         if name:
-            self.pgconn.send_query_prepared(name, queued.params, queued.formats, pq.Format.BINARY)
+            self.pgconn.send_query_prepared(name, queued.params, queued.formats, _BINARY)
             return
+        prepared, key = self._prepared_here, queued.key
         if len(prepared) < _MOST_PREPARED:  # to prepare what is asked for once would be a question more
             prepared.setdefault(key, b"")
         sql, types = key
-        self.pgconn.send_query_params(sql, queued.params, types, queued.formats, pq.Format.BINARY)
+        self.pgconn.send_query_params(sql, queued.params, types, queued.formats, _BINARY)
 
     def _deallocate(self, name: bytes | None) -> PQGen[None]:
         """Do what the driver does; after a rollback it lets go of all that is prepared, also of what it has not."""
@@ -237,7 +252,7 @@ class StoreConnection(psycopg.Connection[tuple[Any, ...]]):
 
 @contextmanager
 def in_transaction(connection: StoreConnection, begin: bytes = b"BEGIN", *, is_durable: bool = True) -> Iterator[None]:
-    """Run a block as one transaction, and what is queued in it before its end."""
+    """Run a block as one transaction, and what is queued in it before its end, which goes out with it."""
     try:
         connection.queue(begin)
         if not is_durable:

@@ -75,10 +75,19 @@ class Lease:
     def ensure(self) -> None:
         """Raise FileIsInvalid where another one may hold it by now."""
         if self.seconds_left <= 0:
-            raise FileIsInvalid(
-                f"the lease of {self.names[0]} has ended while this process was held up",
-                hint="nothing more was written or sent; the next run resolves what this one left open",
-            )
+            raise self._ended
+
+    def lost(self) -> FileIsInvalid:
+        """Note that another one may hold it, by the time of the database, and return what to raise."""
+        self.deadline = float("-inf")
+        return self._ended
+
+    @property
+    def _ended(self) -> FileIsInvalid:
+        return FileIsInvalid(
+            f"the lease of {self.names[0]} has ended while this process was held up",
+            hint="nothing more was written or sent; the next run resolves what this one left open",
+        )
 
     def release(self) -> None:
         """Give it back; where the database is away, it ends by itself."""

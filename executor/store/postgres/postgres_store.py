@@ -312,8 +312,7 @@ class PostgresStore:
             with told(self.place), self._session() as connection:
                 row = connection.execute(_LAST_READING, (self.account,)).fetchone()
                 if row is not None:  # there is a journal
-                    before = None if row[0] is None else kept_reading(row[0])
-                    content = next_reading(draft, before, is_verification=is_verification)
+                    content = next_reading(draft, row[0], is_verification=is_verification)
                     connection.execute(PUT_READING, (self.account, content))
         except (DataFolderUnusable, FileIsInvalid) as error:
             note(RUN, "reading_not_kept", level=logging.DEBUG, message=str(error))

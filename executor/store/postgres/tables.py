@@ -11,14 +11,27 @@ from functools import lru_cache
 
 import psycopg
 
-from exitplan.executor.store.port import ASK_WRITER, Row, Rows, StoreUnusable, writer_of
-from exitplan.executor.store.postgres.connection import Queued, ReadRows, StoreConnection, in_transaction
+from exitplan.executor.store.port import ASK_WRITER, Row, Rows, StoreUnusable, WriterIsAnother, writer_of
+from exitplan.executor.store.postgres.connection import Queued, ReadRows, Refusal, StoreConnection, in_transaction
 from exitplan.executor.store.postgres.failures import as_store_error
 from exitplan.executor.store.postgres.leases import Lease
 
 _LOCK = f"{ASK_WRITER} FOR UPDATE"
-# Not by an array: what that would cost depends on its length, so that it would be planned anew each time.
-_IS_LEASED = "SELECT count(*) FROM exitplan.leases WHERE name IN (?, ?) AND token = ? AND until > clock_timestamp()"
+_LEASE_ENDED, _ANOTHER_WRITES = "the lease has ended", "another one writes"
+_THERE_IS_ONE, _NOT_ONE = "there is one", "not one row"
+# A text that is no number ends the transaction, and with it the commit that was sent along: nobody here has to look at
+# the answer first. Names are not in an array: what that would cost depends on its length, so that it would be planned
+# anew each time.
+_ENSURE_TURN = (
+    "SELECT (CASE WHEN (SELECT count(*) FROM exitplan.leases"  # noqa: S608 - our own words
+    f" WHERE name IN (?, ?) AND token = ? AND until > clock_timestamp()) <> ? THEN '{_LEASE_ENDED}'"
+    f" WHEN (SELECT writer = coalesce(?, writer) FROM origin) IS NOT TRUE THEN '{_ANOTHER_WRITES}' ELSE '1' END)::int"
+)
+_CHANGE_ONE = (
+    "WITH changed AS ({} RETURNING 1)"  # noqa: S608 - our own words
+    f" SELECT (CASE WHEN count(*) = 1 THEN '1' ELSE '{_NOT_ONE}' END)::int FROM changed"
+)
+_ENSURE_NONE = f"SELECT (CASE WHEN EXISTS ({{}}) THEN '{_THERE_IS_ONE}' ELSE '1' END)::int"
 
 
 class LaterRows:
@@ -82,7 +95,7 @@ class PostgresTables:
             self.execute(sql, each)
 
     @contextmanager
-    def writing(self, ensure: Callable[[int], None] | None = None, *, is_durable: bool = True) -> Iterator[None]:
+    def writing(self, writer: int | None = None, *, is_durable: bool = True) -> Iterator[None]:
         """Run a block as one transaction, while which no other one of the account is run.
 
         The log is written in its order: what is durable takes along all that came before.
@@ -90,36 +103,40 @@ class PostgresTables:
         self._is_writing = True
         try:
             with self._transaction(b"BEGIN", is_durable=is_durable):
-                self._lock(ensure)
-                if ensure is None:
+                self._take_turn(writer)
+                if writer is None:
                     self._send()
                 yield
-                self._send()
         finally:
             self._is_writing = False
 
-    def _lock(self, ensure: Callable[[int], None] | None) -> None:
+    def _take_turn(self, writer: int | None) -> None:
         """Take the account's lock, and look then whether the lease lasts: another one may have taken it meanwhile."""
-        writers: list[int] = []
+        self._queued(_LOCK, (), _ensure_there)
+        self._queued(_ENSURE_TURN, (*self._leased, writer), refusal=self._turn_refused)
 
-        def is_there(rows: ReadRows) -> None:
-            row = rows.fetchone()
-            if row is None:
-                raise StoreUnusable("the account has no journal here")
-            writers.append(writer_of(row))
-            if self._lease is None:
-                is_ours()
+    @property
+    def _leased(self) -> tuple[str, str, str, int]:
+        """The names of what is leased, its token, and how many rows that is."""
+        if self._lease is None:
+            return "", "", "", 0
+        names = self._lease.names
+        return names[0], names[-1], self._lease.token, len(names)
 
-        def is_ours(leased: ReadRows | None = None) -> None:
-            if leased is not None:
-                self._ensure_leased(leased)
-            if ensure is not None:
-                ensure(*writers)
+    def _turn_refused(self, error: psycopg.Error) -> Exception | None:
+        if _LEASE_ENDED in str(error) and self._lease is not None:
+            return self._lease.lost()
+        return WriterIsAnother() if _ANOTHER_WRITES in str(error) else None
 
-        self._queued(_LOCK, (), is_there)
-        if self._lease is not None:
-            names = self._lease.names
-            self._queued(_IS_LEASED, (names[0], names[-1], self._lease.token), is_ours)
+    def ensure_none(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Let the block fail with a problem where a question has rows."""
+        asked = _ENSURE_NONE.format(sql)
+        self._queued(asked, values, refusal=lambda error: problem if _THERE_IS_ONE in str(error) else None)
+
+    def change_one(self, sql: str, values: Sequence[object], problem: Exception) -> None:
+        """Let the block fail with a problem where a statement does not change one row."""
+        changed = _CHANGE_ONE.format(sql)
+        self._queued(changed, values, refusal=lambda error: problem if _NOT_ONE in str(error) else None)
 
     def newest_writer(self) -> int:
         """Return the number of the writer that has claimed the journal last."""
@@ -139,23 +156,20 @@ class PostgresTables:
         except psycopg.Error as error:
             raise as_store_error(error) from error
 
-    def _ensure_leased(self, rows: ReadRows) -> None:
-        """Raise where the lease has ended by the time of the database, or another one has taken it."""
-        if self._lease is None:
-            return
-        row = rows.fetchone()
-        if row is None or row[0] != len(self._lease.names):
-            self._lease.deadline = float("-inf")
-            self._lease.ensure()
-
-    def _queued(self, sql: str, values: Sequence[object], check: Callable[[ReadRows], None] | None = None) -> LaterRows:
+    def _queued(
+        self,
+        sql: str,
+        values: Sequence[object],
+        check: Callable[[ReadRows], None] | None = None,
+        refusal: Refusal | None = None,
+    ) -> LaterRows:
         try:
-            queued = self._connection.queue(marked(sql), values, check)
+            queued = self._connection.queue(marked(sql), values, check, refusal)
         except psycopg.DataError as error:
             cleaned = _without_nul(values)
             if cleaned == list(values):
                 raise as_store_error(error) from error
-            return self._queued(sql, cleaned, check)
+            return self._queued(sql, cleaned, check, refusal)
         return LaterRows(queued, self._send)
 
     def _send(self) -> None:
@@ -163,6 +177,11 @@ class PostgresTables:
             self._connection.send()
         except psycopg.Error as error:
             raise as_store_error(error) from error
+
+
+def _ensure_there(rows: ReadRows) -> None:
+    if rows.fetchone() is None:
+        raise StoreUnusable("the account has no journal here")
 
 
 @lru_cache(maxsize=512)

@@ -13,17 +13,15 @@ from exitplan.executor.store.postgres.database import Database
 from exitplan.executor.store.postgres.failures import told
 from exitplan.executor.store.postgres.records import Lent
 from exitplan.executor.store.tracker import (
-    Document,
     ensure_no_others,
     load_records,
     read_with_digits,
-    records_of,
+    records_in,
     replace_records,
     write_with_digits,
 )
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_to_document
 from exitplan.ruleset.model.values import time_text
-from exitplan.schemas.documents import parse_document
 
 _EMPTY = b'{"positions":{}}'
 _LOOK = b"SELECT document FROM exitplan.trackers WHERE account = $1"
@@ -54,7 +52,7 @@ class TrackerRow:
     def with_records(self, snapshot: Snapshot) -> Snapshot:
         """Return the snapshot the row's records; until there is a row, those that it brings along stay."""
         content = self.content()
-        return snapshot if content is None else replace(snapshot, tracker=records_of(self._sound(content)))
+        return snapshot if content is None else replace(snapshot, tracker=records_in(content, self.place))
 
     def update(
         self, records: Mapping[str, TrackerRecord], changes: Mapping[str, TrackerRecord | None], now: datetime
@@ -82,14 +80,14 @@ class TrackerRow:
     def records(self) -> dict[str, TrackerRecord]:
         """Return the records of the row."""
         content = self.content()
-        return {} if content is None else records_of(self._sound(content))
+        return {} if content is None else records_in(content, self.place)
 
     def take_over(self, source: Path) -> int:
         """Take the content of a tracker's file, one writer at a time."""
         taken, brought = load_records(source), source.read_bytes()
 
         def replaced(content: bytes, *, is_new: bool) -> bytes:  # noqa: ARG001 - an empty one is as good as none
-            ensure_no_others(records_of(self._sound(content)), taken, self.place)
+            ensure_no_others(records_in(content, self.place), taken, self.place)
             return brought
 
         self._change(replaced, is_durable=True)
@@ -106,9 +104,6 @@ class TrackerRow:
         with told(self.database.place), self.lent() as connection, in_transaction(connection, is_durable=is_durable):
             begun = connection.queue(_BEGIN, (self.account, _EMPTY))
             content = bytes((connection.run(_LOCK, (self.account,)).fetchone() or (_EMPTY,))[0])
-            self._sound(content)
+            records_in(content, self.place)  # nothing is written over one that is broken
             is_new = begun.rows is not None and begun.rows.rowcount == 1
             connection.queue(_PUT, (self.account, change(content, is_new=is_new)))
-
-    def _sound(self, content: bytes) -> Document:
-        return parse_document(content, "tracker", self.place)
