@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, cast
 
 import orjson
+from msgspec.structs import replace
 
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsAltered
 from exitplan.ruleset.groups.group_plan import Bundle, Ground, GroupHead, GroupPlan, Leg, Reducing

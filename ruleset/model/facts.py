@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import (
@@ -74,8 +75,7 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True, gc=False):
     """An account that was observed, and by what: it can be used again only where observing would find the same."""
 
     account: AccountView
@@ -104,8 +104,7 @@ class Observation:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Observer:
+class _Observer(Struct, frozen=True, gc=False):
     """What one position or order is looked at with."""
 
     snapshot: Snapshot

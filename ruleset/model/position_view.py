@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.snapshot import Market, Position, TrackerRecord
@@ -12,8 +14,7 @@ from exitplan.ruleset.model.valuation import Price, notional_of
 from exitplan.ruleset.model.values import EXACT, ONE, ZERO, floor_to_step, is_derivative
 
 
-@dataclass(slots=True)  # frozen, making one takes three times as long, and every account makes one for each position
-class PositionView:
+class PositionView(Struct, gc=False):
     """A position and what it is worth.
 
     ``asset`` is what is held. ``entry_price`` is in the market's quote; None where none is known or none can be
@@ -36,9 +37,9 @@ class PositionView:
     last_seen_price: Decimal | None = None
     facts: dict[str, FactValue] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
-    held: Decimal = field(init=False)
-    value: Decimal | None = field(init=False)
-    is_derivative: bool = field(init=False)
+    held: Decimal = ZERO
+    value: Decimal | None = None
+    is_derivative: bool = False
 
     def __post_init__(self) -> None:
         """Compute what is asked for again and again."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct
+
 from exitplan.ruleset.model.snapshot import Market, Position, PriceBasis, PriceStatus, Side, Snapshot
 from exitplan.ruleset.model.values import EXACT, ONE, TWO, ZERO, quote_of
 
@@ -37,8 +39,7 @@ class Belief:
         object.__setattr__(self, "highest", EXACT.add(ONE, self.max_gap))
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True, gc=False):
     """The mark price of a market in its own quote currency, and the rate into the account's.
 
     ``mark`` and ``basis`` are None unless ``status`` is ``ok``; ``rate`` is None where it is not known.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, auto
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
@@ -66,8 +68,7 @@ class Rank(IntEnum):
     ADOPT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class ExitContext:
+class ExitContext(Struct, frozen=True, gc=False):
     """What exits work with: the policy, the account, progress, and the orders that the plan cancels anyway (by id).
 
     ``group`` is what the account's group says of its positions.
@@ -82,7 +83,7 @@ class ExitContext:
     holders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
     group: GroupOrders = NO_GROUP
-    closable_by_key: dict[str, bool] = field(default_factory=dict, init=False, compare=False)
+    closable_by_key: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -103,7 +104,11 @@ class ExitContext:
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
-        return replace(self, cancelled=self.cancelled | ids)
+        return self.cancelling(self.cancelled | ids, self.group)
+
+    def cancelling(self, ids: frozenset[str], group: GroupOrders) -> ExitContext:
+        """Return the context of the same account where the plan cancels other orders, or its group has a say."""
+        return replace(self, cancelled=ids, group=group, closable_by_key={})
 
     @property
     def snapshot(self) -> Snapshot:

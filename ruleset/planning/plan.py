@@ -6,12 +6,12 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.durable import ENGINE_NAME, ENGINE_VERSION
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsAltered
@@ -21,13 +21,14 @@ from exitplan.ruleset.model.account_view import Debt, OtherCash
 from exitplan.ruleset.model.fact_registry import Facts
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
 from exitplan.ruleset.model.records import read_record, write_record
-from exitplan.ruleset.model.snapshot import Market, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
-from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.actions import SELLING, SIX_PLACES, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.guards import Verdict
+from exitplan.ruleset.planning.plan_text import HASHED, digest, position_documents, positions_text
 from exitplan.ruleset.planning.plan_types import (
     CashLine,
     CheckReport,
@@ -77,28 +78,33 @@ def write_plan(
     """
     with localcontext(EXACT):
         plan = _plan_of(given, draft, overrides)
-    plan = replace(plan, account=replace(plan.account, address=address, key=key))
-    document = plan.document
-    for action, number in zip(document["actions"], action_ids(plan.actions), strict=True):
-        action["id"] = number
-    digest = digest_of(_without_ids(document))
-    document["plan_id"] = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
-    for action in document["actions"]:
-        action["client_order_id"] = client_order_id(f"{document['plan_id']}-{digest}", action["id"])
-    document["sha256"] = plan_sha256(document)
-    actions = tuple(
-        replace(action, id=written["id"], client_order_id=written["client_order_id"])
-        for action, written in zip(plan.actions, document["actions"], strict=True)
+    numbers = zip(plan.actions, action_ids(plan.actions), strict=True)
+    plan = replace(
+        plan,
+        account=replace(plan.account, address=address, key=key),
+        actions=tuple(replace(action, id=number) for action, number in numbers),
     )
-    plan = replace(plan, plan_id=document["plan_id"], actions=actions, sha256=document["sha256"])
-    vars(plan)["document"] = document  # as it would be written anew, which takes its time for thousands of positions
+    body, texts = write_record(replace(plan, positions=())), list[bytes]()
+    documents: list[Document] = []
+    for documents in position_documents(plan.positions):
+        texts.append(positions_text(documents, HASHED))
+    made = digest(_without_ids(body), texts)
+    plan_id = f"{given.now:%Y%m%dT%H%M%SZ}-{made[:12]}"
+    ids = [client_order_id(f"{plan_id}-{made}", action.id) for action in plan.actions]
+    body["plan_id"] = plan_id
+    for action, own in zip(body["actions"], ids, strict=True):
+        action["client_order_id"] = own
+    body["sha256"] = digest(_without(body, "sha256"), texts)
+    actions = tuple(replace(action, client_order_id=own) for action, own in zip(plan.actions, ids, strict=True))
+    plan = replace(plan, plan_id=plan_id, actions=actions, sha256=body["sha256"])
+    if len(texts) <= 1:  # as it would be written anew
+        vars(plan)["document"] = {**body, "positions": documents}
     return plan
 
 
 def _without_ids(document: Document) -> Document:
     """Return what the ids of a plan are made of: everything but them, the versions, and the hash."""
-    made = ("format_version", "tool_version", "plan_id", "sha256")
-    body = _without(document, *made)
+    body = _without(document, "format_version", "tool_version", "plan_id", "sha256")
     return {**body, "actions": [_without(action, "client_order_id") for action in body["actions"]]}
 
 
@@ -155,11 +161,6 @@ def report_of(checks: Checks) -> CheckReport:
 def checks_document(checks: Checks) -> Document:
     """Write checks in the form that they have in plans."""
     return write_record(report_of(checks))
-
-
-def plan_bytes(plan: Plan) -> bytes:
-    """Write a plan as the bytes of its file."""
-    return with_escapes(orjson.dumps(plan.document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 
 def plan_sha256(document: Mapping[str, Any]) -> str:

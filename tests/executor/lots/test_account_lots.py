@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from exitplan.brokers.trade_history import TradeHistory
 from exitplan.executor.lots.accounts import AccountLots, account_lots
@@ -43,8 +44,8 @@ def sold(lots: AccountLots) -> list[tuple[str | None, str | None, str | None]]:
 def tracked_and_over_cap(**parts: Any) -> Any:
     """Three tracked positions, of which AAA (bought at 80) is the smallest and external: it is closed."""
     account = over_cap(**parts)
-    own = replace(record(entry=80, source="someone_else"), first_entry_time=NOW - timedelta(days=9))
-    return replace(account, tracker={**account.tracker, "AAA/USD": own})
+    own = structs.replace(record(entry=80, source="someone_else"), first_entry_time=NOW - timedelta(days=9))
+    return structs.replace(account, tracker={**account.tracker, "AAA/USD": own})
 
 
 def trade(side: Any, quantity: str, price: str, days: float, **more: Any) -> Trade:
