@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 from msgspec import Struct, field
 
@@ -32,6 +32,13 @@ Part = Literal["positions", "open_orders"]
 PARTS: frozenset[str] = frozenset(get_args(Part))
 FORMAT_VERSION = 1
 
+T = TypeVar("T")
+
+
+def written(default: T) -> T:
+    """Return the default of a field that the JSON form has all the same; one with another default is left out there."""
+    return field(default_factory=lambda: default)
+
 
 class Cash(Struct, frozen=True, gc=False):
     """Money in one currency: ``locked`` is what open buy orders hold, ``debt`` what is owed of it."""
@@ -41,7 +48,7 @@ class Cash(Struct, frozen=True, gc=False):
     debt: Decimal = ZERO
 
 
-class Position(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class Position(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """What an account holds of one symbol on one side.
 
     ``quantity`` is in base units (spot) or contracts; ``locked`` is the part of it that open orders hold.
@@ -52,10 +59,10 @@ class Position(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     symbol: str
     side: Side
     quantity: Decimal
-    locked: Decimal = ZERO
-    contract_size: Decimal = ONE
-    entry_price: Decimal | None = None
-    opened_at: datetime | None = None
+    locked: Decimal = written(ZERO)
+    contract_size: Decimal = written(ONE)
+    entry_price: Decimal | None = written(None)
+    opened_at: datetime | None = written(None)
     asset: str | None = None
     debt: Decimal = ZERO
 
@@ -75,7 +82,7 @@ def position_key(symbol: str, side: str) -> str:
     return symbol if side == "long" else f"{symbol}#short"
 
 
-class OpenOrder(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class OpenOrder(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """A resting order as the venue reports it; ``filled`` is the part of ``quantity`` that has been filled.
 
     ``position_side`` is the position it belongs to, where the account may hold both sides of a symbol.
@@ -88,12 +95,12 @@ class OpenOrder(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     side: OrderSide
     type: str
     quantity: Decimal
-    filled: Decimal = ZERO
-    price: Decimal | None = None
-    trigger_price: Decimal | None = None
-    created_at: datetime | None = None
-    client_order_id: str | None = None
-    reduce_only: bool = False
+    filled: Decimal = written(ZERO)
+    price: Decimal | None = written(None)
+    trigger_price: Decimal | None = written(None)
+    created_at: datetime | None = written(None)
+    client_order_id: str | None = written(None)
+    reduce_only: bool = written(default=False)
     position_side: Side | None = None
     holds_nothing: bool = False
 
@@ -103,7 +110,7 @@ class OpenOrder(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return self.quantity - self.filled
 
 
-class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """A venue's listing of one symbol: whether it trades, its steps and minimums, and its prices.
 
     ``min_notional`` and ``max_notional`` are in the market's own quote currency. ``max_amount`` is the largest quantity
@@ -114,16 +121,16 @@ class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
     list price, and not the account's own. ``data`` is what was asked for beyond that.
     """
 
-    active: bool = True
-    amount_step: Decimal | None = None
-    price_step: Decimal | None = None
-    min_amount: Decimal | None = None
-    min_notional: Decimal | None = None
-    bid: Decimal | None = None
-    ask: Decimal | None = None
-    last: Decimal | None = None
-    price_status: PriceStatus | None = None
-    inverse: bool = False
+    active: bool = written(default=True)
+    amount_step: Decimal | None = written(None)
+    price_step: Decimal | None = written(None)
+    min_amount: Decimal | None = written(None)
+    min_notional: Decimal | None = written(None)
+    bid: Decimal | None = written(None)
+    ask: Decimal | None = written(None)
+    last: Decimal | None = written(None)
+    price_status: PriceStatus | None = written(None)
+    inverse: bool = written(default=False)
     max_amount: Decimal | None = None
     max_notional: Decimal | None = None
     market_max_amount: Decimal | None = None
@@ -143,18 +150,18 @@ class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
         return (None, None) if exit_price is None else (exit_price, "one_side")
 
 
-class TrackerRecord(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+class TrackerRecord(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """What the position tracker knows of a symbol; ``extra`` keeps the keys that exitplan has no use for.
 
     A record with a ``side`` registers the position on that side only.
     """
 
-    entry_price: Decimal | None = None
-    quantity: Decimal | None = None
-    position_source: str | None = None
-    strategy: str | None = None
-    first_entry_time: datetime | None = None
-    stop_price: Decimal | None = None
+    entry_price: Decimal | None = written(None)
+    quantity: Decimal | None = written(None)
+    position_source: str | None = written(None)
+    strategy: str | None = written(None)
+    first_entry_time: datetime | None = written(None)
+    stop_price: Decimal | None = written(None)
     exit_logic: bool | None = None
     side: Side | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)

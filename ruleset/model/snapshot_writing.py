@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+from msgspec.structs import replace
+
+from exitplan.ruleset.model.hashing import digest_of, sorted_json
 from exitplan.ruleset.model.market_data import market_data_to_document
+from exitplan.ruleset.model.records import Document
 from exitplan.ruleset.model.snapshot import (
     FORMAT_VERSION,
     Cash,
@@ -20,6 +27,7 @@ from exitplan.ruleset.model.snapshot import (
 )
 from exitplan.ruleset.model.values import plain, time_text
 
+T = TypeVar("T")
 _SELDOM_TOLD = ("max_amount", "max_notional", "market_max_amount", "taker_fee")
 
 
@@ -48,6 +56,74 @@ def snapshot_to_document(snapshot: Snapshot) -> dict[str, Any]:
         **({} if snapshot.share_of is None else {"share_of": plain(snapshot.share_of)}),
         **({"unread": list(snapshot.unread)} if snapshot.unread else {}),
     }
+
+
+def snapshot_sha256(snapshot: Snapshot) -> str:
+    """Hash the JSON form of a snapshot."""
+    hashed = hashlib.sha256()
+    try:
+        for piece in _sorted_pieces(snapshot):
+            hashed.update(piece)
+    except TypeError:  # what can only be hashed as a whole
+        return digest_of(snapshot_to_document(snapshot))
+    return hashed.hexdigest()
+
+
+def _sorted_pieces(snapshot: Snapshot) -> Iterator[bytes]:
+    """Write the JSON form of a snapshot as it is hashed, piece by piece."""
+    rest = snapshot_to_document(replace(snapshot, positions=(), open_orders=(), markets={}, tracker={}))
+    opening = b"{"
+    for name, value in sorted(rest.items()):
+        yield b'%s"%s":' % (opening, name.encode())
+        yield from _LISTS[name](snapshot) if name in _LISTS else (sorted_json(value),)
+        opening = b","
+    yield b"}"
+
+
+def _listed(entries: Sequence[T], document: Callable[[T], Document]) -> Iterator[bytes]:
+    """Write entries as a list, so many at a time."""
+    separator = b"["
+    for start in range(0, len(entries), _AT_ONCE):
+        some = entries[start : start + _AT_ONCE]
+        yield separator + (_in_one_step(some) or sorted_json([document(entry) for entry in some]))[1:-1]
+        separator = b","
+    yield b"[]" if separator == b"[" else b"]"
+
+
+def _named(entries: Mapping[str, T], document: Callable[[T], Document]) -> Iterator[bytes]:
+    """Write entries by their names, so many at a time."""
+    names, separator = sorted(entries), b"{"
+    for start in range(0, len(names), _AT_ONCE):
+        some = {name: entries[name] for name in names[start : start + _AT_ONCE]}
+        plain_form = _in_one_step(some) or sorted_json({name: document(entry) for name, entry in some.items()})
+        yield separator + plain_form[1:-1]
+        separator = b","
+    yield b"{}" if separator == b"{" else b"}"
+
+
+def _in_one_step(entries: object) -> bytes | None:
+    """Write entries from their fields alone; None where a value may have to be written otherwise than it is kept."""
+    try:
+        text = _FIELDS.encode(entries)
+    except (TypeError, ValueError, OverflowError):  # half a surrogate, or what only a tracker's own keys hold
+        return None
+    is_doubtful = any(sign in text for sign in _DOUBTFUL) or _ZEROS_OR_OFFSET.search(text) is not None
+    return None if is_doubtful else text
+
+
+_AT_ONCE = 500
+_FIELDS = msgspec.json.Encoder(order="sorted")
+_DOUBTFUL = (b"\\", b"E+", b"E-", b'"-0', b'"debt":"0', b'"extra":{', b'"data":{', b"NaN", b"Infinity")
+"""What stands in the text where a number is not plain, a text has escapes, or a field has a form of its own."""
+_ZEROS_OR_OFFSET = re.compile(rb'\.\d*0"|:\d\d"')
+"""Zeros at the end of a fraction, and times that are not in UTC."""
+_LISTS: Mapping[str, Callable[[Snapshot], Iterator[bytes]]] = {
+    "positions": lambda snapshot: _listed(snapshot.positions, _position_document),
+    "open_orders": lambda snapshot: _listed(snapshot.open_orders, _order_document),
+    "markets": lambda snapshot: _named(snapshot.markets, _market_document),
+    "tracker": lambda snapshot: _named(snapshot.tracker, _record_document),
+}
+"""What is long in a long snapshot."""
 
 
 def tracker_to_document(tracker: Mapping[str, TrackerRecord]) -> dict[str, Any]:

@@ -85,7 +85,7 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
     """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
-    units = quantity if contract_size is ONE else EXACT.multiply(quantity, contract_size)
+    units = quantity if contract_size == ONE else EXACT.multiply(quantity, contract_size)
     return units if inverse else EXACT.multiply(units, price)
 
 

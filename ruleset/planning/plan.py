@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
-import orjson
 from msgspec.structs import replace
 
 from exitplan.ruleset.engine.durable import ENGINE_NAME, ENGINE_VERSION
@@ -19,10 +17,11 @@ from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.language.policy import Policy, Protection
 from exitplan.ruleset.model.account_view import Debt, OtherCash
 from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.hashing import digest_of
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
 from exitplan.ruleset.model.records import read_record, write_record
 from exitplan.ruleset.model.snapshot import Market
-from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_sha256
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
 from exitplan.ruleset.planning.actions import SELLING, SIX_PLACES, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
@@ -169,22 +168,6 @@ def plan_sha256(document: Mapping[str, Any]) -> str:
     return digest_of(rest)
 
 
-def digest_of(document: Document) -> str:
-    """Hash a document: the order of its keys makes no difference."""
-    try:
-        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=_number)
-    except TypeError:  # integers beyond 64 bits: a tracker's own keys, and altered plans, may hold them
-        text = json.dumps(document, sort_keys=True, default=_number).encode()
-    return hashlib.sha256(text).hexdigest()
-
-
-def _number(value: Any) -> str:  # noqa: ANN401 - whatever a file held
-    """Write a number with a fraction, which only the tracker's own keys and altered plans hold."""
-    if isinstance(value, Decimal):
-        return f"decimal:{value}"
-    raise TypeError(f"a plan holds no {type(value).__name__}")
-
-
 def ensure_unaltered(document: Mapping[str, Any]) -> None:
     """Raise PlanIsAltered where a plan's content does not match the hash it carries."""
     if plan_sha256(document) != document.get("sha256"):
@@ -223,7 +206,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
             policy.name, policy.sha256, {name: Decimal(value) for name, value in sorted(overrides.items())}
         ),
         snapshot=PlanSnapshot(
-            digest_of(snapshot_to_document(snapshot)),
+            snapshot_sha256(snapshot),
             snapshot.taken_at,
             account.equity.total,
             account.equity.managed,

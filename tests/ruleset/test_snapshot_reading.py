@@ -1,7 +1,9 @@
-"""Snapshots are read the same way whether their lists are taken in one step or entry by entry."""
+"""Snapshots are read and hashed the same way whether their lists are taken in one step or entry by entry."""
 
 from __future__ import annotations
 
+from datetime import timedelta, timezone
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,11 +11,13 @@ from hypothesis import assume, given, note
 from hypothesis import strategies as st
 
 from exitplan.ruleset.model import snapshot_reading as reading
-from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
+from exitplan.ruleset.model.hashing import digest_of
+from exitplan.ruleset.model.market_data import MarketData
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_writing import snapshot_sha256, snapshot_to_document
 from exitplan.ruleset.model.values import unified_symbol
 from exitplan.schemas.validators import passes
-from tests.builders import order, position, record, snapshot
+from tests.builders import NOW, market, order, position, record, snapshot
 from tests.ruleset.accounts_strategy import accounts
 
 _DECIMALS: list[object] = ["0", "1", "+1", "0.00", "1.50", "1e3", "1E+3", "2E-8", "007", "9" * 40, f"0.{'1' * 40}"]
@@ -95,6 +99,7 @@ def test_what_passes_its_schema_reads_the_same_in_one_step_and_one_by_one(docume
     assert read == one_by_one(document)
     assert repr(snapshot_to_document(read)) == repr(snapshot_to_document(one_by_one(document)))
     assert all(unified_symbol(position.symbol) == position.symbol for position in read.positions)
+    assert snapshot_sha256(read) == digest_of(snapshot_to_document(read))
 
 
 @pytest.mark.parametrize(("block", "key"), [(block, key) for block, odd in _ODD.items() for key in odd])
@@ -105,4 +110,27 @@ def test_a_single_odd_value_reads_the_same_in_one_step_and_one_by_one(block: str
         entries: Any = document[block]
         (entries[0] if isinstance(entries, list) else entries["AAA/USD"])[key] = value
         assert passes("snapshot", document)
-        assert reading.snapshot_from_document(document) == one_by_one(document), value
+        read = reading.snapshot_from_document(document)
+        assert read == one_by_one(document), value
+        assert snapshot_sha256(read) == digest_of(snapshot_to_document(read)), value
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        snapshot(position(quantity="1E+3")),
+        snapshot(position(quantity="1.50", debt="0.0")),
+        snapshot(position(debt=2, locked="-0", entry="1e-30", asset="AAA")),
+        snapshot(position(opened_at=NOW.astimezone(timezone(timedelta(hours=2))))),
+        snapshot(position(opened_at=NOW.replace(microsecond=1000))),
+        snapshot(markets={"AAA/USD": market(data=MarketData(volatility_1d=Decimal("0.1")), taker_fee="0.0010")}),
+        snapshot(markets={"AAA/USD": market(data=MarketData()), "\u00e9/\U0001f600": market()}),
+        snapshot(orders=(order(client='a"b\\', reduce_only=True, position_side="long"), order("\x7f", kind="\n"))),
+        snapshot(tracked={"BBB/USD": record(side="long"), "AAA/USD": record("1.0", exit_logic=False)}),
+        snapshot(tracked={"AAA/USD": TrackerRecord(extra={"z": [1, {"b": 1, "a": Decimal("1.5")}], "a": None})}),
+        snapshot(tracked={"AAA/USD": TrackerRecord(extra={"z": 2**70}), "BBB/USD": record()}),
+        snapshot(*(position(f"A{number}/USD") for number in range(1200))),
+    ],
+)
+def test_a_hash_is_that_of_the_json_form(odd: Snapshot) -> None:
+    assert snapshot_sha256(odd) == digest_of(snapshot_to_document(odd))
