@@ -106,7 +106,7 @@ def _stake(question: PairQuestion, position: GroupPosition) -> Stake:
     view, name = position.view, position.name
     own = position.sold
     context = _context(question.members[position.account])
-    everything = floor_to_step(view.held, view.amount_step)
+    everything = view.everything
     is_slice = name not in question.wishes and not any(action.kind in CLOSING for action in position.own.actions)
     converts = any(action.kind == "convert_dust" for action in position.own.actions)
     could = own if converts else max(context.closable(view), ZERO)

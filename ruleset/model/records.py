@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
 from functools import cache
+from operator import attrgetter
 from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from msgspec import NODEFAULT, Struct
@@ -152,20 +153,32 @@ def _union_writer(members: list[Any]) -> Convert:
 
 
 def _record_writer(record: type[Struct]) -> Convert:
-    parts = [
-        (field.attribute, field.name, field.key.sparse, field.default, _writer(field.kind))
-        for field in record_fields(record)
+    entries = record_fields(record)
+    names, values = [field.name for field in entries], _values_of([field.attribute for field in entries])
+    special = [
+        (field.name, field.key.sparse, field.default, convert)
+        for field in entries
+        if (convert := _writer(field.kind)) is not _as_it_is or field.key.sparse
     ]
 
     def write(value: Any) -> Document:  # noqa: ANN401 - a record
-        document: Document = {}
-        for attribute, name, sparse, default, convert in parts:
-            part = getattr(value, attribute)
-            if not sparse or part != default:
-                document[name] = part if convert is _as_it_is else convert(part)
+        document: Document = dict(zip(names, values(value), strict=True))
+        for name, sparse, default, convert in special:
+            part = document[name]
+            if sparse and part == default:
+                del document[name]
+            else:
+                document[name] = convert(part)
         return document
 
     return write
+
+
+def _values_of(attributes: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads several attributes at once."""
+    if len(attributes) == 1:
+        return lambda value: (getattr(value, attributes[0]),)
+    return attrgetter(*attributes)
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - any JSON value

@@ -269,7 +269,7 @@ def _position(
 
 def shown_facts(facts: Facts) -> dict[str, FactShown]:
     """Return facts as plans and explanations show them: numbers with their six places."""
-    return {name: value if isinstance(value, (str, bool)) else micro_text(value) for name, value in facts.items()}
+    return {name: micro_text(value) if type(value) is int else value for name, value in facts.items()}
 
 
 def _cash_line(money: OtherCash) -> CashLine:

@@ -254,7 +254,7 @@ class Redecision(Struct, frozen=True, dict=True):
     def _is_convertible(self, action: Action, view: PositionView) -> bool:
         """Check that the policy converts what the rule of an action closes, and that it is too small to be sold."""
         rule = next((one for one in self.policy.exits if one.id == action.rule), None)
-        everything = floor_to_step(view.held, view.amount_step)
+        everything = view.everything
         is_small = not reaches_minimum(view, everything, limit_price(view, self.policy))
         return self.policy.dust.convert and rule is not None and rule.is_convertible and is_small
 

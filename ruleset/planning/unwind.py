@@ -186,7 +186,7 @@ class Slice(Struct, frozen=True, gc=False):
     @property
     def everything(self) -> Decimal:
         """All that can be sold of the position."""
-        return floor_to_step(self.view.held, self.view.amount_step)
+        return self.view.everything
 
     @property
     def quantity(self) -> Decimal:

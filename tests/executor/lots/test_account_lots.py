@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -124,7 +123,7 @@ def test_a_fill_that_is_among_the_venues_trades_counts_once(on_stage: Stage) -> 
     scene.trouble.trades = TradeHistory({"AAA/USD": (buy, own[1])})
     lots = lots_of(scene)
     assert (sold(lots), len(lots.trades)) == ([("100", "5000", "5000")], 2)
-    nameless = replace(own[1], order_id=None)
+    nameless = structs.replace(own[1], order_id=None)
     scene.trouble.trades = TradeHistory({"AAA/USD": (buy, nameless)})
     assert sold(lots_of(scene)) == sold(lots)
 
