@@ -83,7 +83,11 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 
 
 def _are_unified(symbols: Iterable[str]) -> bool:
-    return all(unified_symbol(symbol) == symbol for symbol in symbols)
+    names = list(symbols)
+    together = " ".join(names)
+    if "-" not in together and len(together.split()) == len(names):  # as it is with nearly every account
+        return True
+    return all(unified_symbol(name) == name for name in names)
 
 
 def _are_usual(entries: Iterable[Mapping[str, Any]], time: str) -> bool:
