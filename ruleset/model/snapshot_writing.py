@@ -85,7 +85,9 @@ def _listed(entries: Sequence[T], document: Callable[[T], Document]) -> Iterator
     separator = b"["
     for start in range(0, len(entries), _AT_ONCE):
         some = entries[start : start + _AT_ONCE]
-        yield separator + (_in_one_step(some) or sorted_json([document(entry) for entry in some]))[1:-1]
+        text = _in_one_step(some)
+        yield separator
+        yield b",".join(_one(entry, document) for entry in some) if text is None else text[1:-1]
         separator = b","
     yield b"[]" if separator == b"[" else b"]"
 
@@ -95,10 +97,19 @@ def _named(entries: Mapping[str, T], document: Callable[[T], Document]) -> Itera
     names, separator = sorted(entries), b"{"
     for start in range(0, len(names), _AT_ONCE):
         some = {name: entries[name] for name in names[start : start + _AT_ONCE]}
-        plain_form = _in_one_step(some) or sorted_json({name: document(entry) for name, entry in some.items()})
-        yield separator + plain_form[1:-1]
+        text = _in_one_step(some)
+        yield separator
+        if text is None:
+            yield b",".join(sorted_json(name) + b":" + _one(entry, document) for name, entry in some.items())
+        else:
+            yield text[1:-1]
         separator = b","
     yield b"{}" if separator == b"{" else b"}"
+
+
+def _one(entry: T, document: Callable[[T], Document]) -> bytes:
+    """Write one entry."""
+    return _in_one_step(entry) or sorted_json(document(entry))
 
 
 def _in_one_step(entries: object) -> bytes | None:
@@ -107,16 +118,22 @@ def _in_one_step(entries: object) -> bytes | None:
         text = _FIELDS.encode(entries)
     except (TypeError, ValueError, OverflowError):  # half a surrogate, or what only a tracker's own keys hold
         return None
-    is_doubtful = any(sign in text for sign in _DOUBTFUL) or _ZEROS_OR_OFFSET.search(text) is not None
-    return None if is_doubtful else text
+    return None if _is_doubtful(text) else text
+
+
+def _is_doubtful(text: bytes) -> bool:
+    """Check for a text with escapes, a field with a form of its own, a number that is not plain, and times elsewhere.
+
+    Not plain are exponents, zeros below zero or at the end of a fraction, and what is no number.
+    """
+    has_own_form = b"\\" in text or b'"extra":{' in text or b'"data":{' in text or b'"debt":"0' in text
+    is_no_plain_number = b"E+" in text or b"E-" in text or b'"-0' in text or b"NaN" in text or b"Infinity" in text
+    return has_own_form or is_no_plain_number or _ZEROS_OR_OFFSET.search(text) is not None
 
 
 _AT_ONCE = 500
 _FIELDS = msgspec.json.Encoder(order="sorted")
-_DOUBTFUL = (b"\\", b"E+", b"E-", b'"-0', b'"debt":"0', b'"extra":{', b'"data":{', b"NaN", b"Infinity")
-"""What stands in the text where a number is not plain, a text has escapes, or a field has a form of its own."""
 _ZEROS_OR_OFFSET = re.compile(rb'\.\d*0"|:\d\d"')
-"""Zeros at the end of a fraction, and times that are not in UTC."""
 _LISTS: Mapping[str, Callable[[Snapshot], Iterator[bytes]]] = {
     "positions": lambda snapshot: _listed(snapshot.positions, _position_document),
     "open_orders": lambda snapshot: _listed(snapshot.open_orders, _order_document),
