@@ -269,7 +269,8 @@ def _position(
 
 def shown_facts(facts: Facts) -> dict[str, FactShown]:
     """Return facts as plans and explanations show them: numbers with their six places."""
-    return {name: micro_text(value) if type(value) is int else value for name, value in facts.items()}
+    # A truth value is an int too, but not by its very type.
+    return {name: micro_text(value) if type(value) is int else value for name, value in facts.items()}  # type: ignore[misc]
 
 
 def _cash_line(money: OtherCash) -> CashLine:
