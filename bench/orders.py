@@ -46,7 +46,8 @@ from exitplan.executor.plan import plan_account
 from exitplan.executor.store.journal_file import open_journal
 from exitplan.ruleset.model.cost_basis import CostBasis
 from exitplan.ruleset.model.market_data import MarketDemand
-from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, Position, Snapshot
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.schemas.policies import shipped_policy
 

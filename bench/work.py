@@ -18,8 +18,11 @@ from bench.portfolio import portfolio
 from bench.rules import bench_policy
 from bench.tables import aligned, figure
 from exitplan.ruleset.engine.rulebook import Rulebook
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document, snapshot_to_document
-from exitplan.ruleset.planning.plan import make_plan, plan_bytes
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
+from exitplan.ruleset.planning.plan import make_plan
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.planner import PlanInput
 from exitplan.schemas.documents import load_document
 

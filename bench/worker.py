@@ -24,8 +24,9 @@ from bench.rules import bench_policy, twelve_rules
 from exitplan.executor.plan import Planned, plan_snapshot
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.snapshot import snapshot_to_document
-from exitplan.ruleset.planning.plan import make_plan, plan_bytes
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
+from exitplan.ruleset.planning.plan import make_plan
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 
 _STATUS = Path("/proc/self/status")

@@ -25,7 +25,7 @@ from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.facts import observe
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy, shipped_policy
 from exitplan.schemas.shapes.policy import account_schema
 

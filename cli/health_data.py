@@ -16,7 +16,8 @@ from exitplan.executor.accounts.places import DataPlace
 from exitplan.executor.store.history import past_runs
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.snapshot import Snapshot, position_key, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot, position_key
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import parse_time
 from exitplan.ruleset.planning.actions import SELLING
 from exitplan.schemas.documents import load_document

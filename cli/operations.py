@@ -39,7 +39,7 @@ from exitplan.executor.operation import Operation, Outcome, Watch, finish, opera
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.visible import with_escapes
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 FINISHED = "accounts_finished"

@@ -21,7 +21,7 @@ from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.signing.approval import Checked, forget_signatures, sign_plan
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import refused_guards
 from exitplan.ruleset.planning.stable import stable_document

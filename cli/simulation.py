@@ -9,6 +9,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from exitplan.brokers.paper.options import Impact, ImpactModel, PaperOptions, options_to_document, read_options
 from exitplan.brokers.registry import PAPER
 from exitplan.cli.arguments import (
@@ -26,7 +28,8 @@ from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.progress import Progress, progress_from_document
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import MICRO, ZERO, base_of, parse_decimal, plain, time_text
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy
@@ -237,10 +240,10 @@ def _with_spread(snapshot: Snapshot, fills: FillWish) -> Snapshot:
     if fills.spread is None:
         return snapshot
     markets = {
-        symbol: market if (mark := mark_of(market)) is None else replace(market, bid=None, ask=None, last=mark)
+        symbol: market if (mark := mark_of(market)) is None else structs.replace(market, bid=None, ask=None, last=mark)
         for symbol, market in snapshot.markets.items()
     }
-    return replace(snapshot, markets=markets)
+    return structs.replace(snapshot, markets=markets)
 
 
 def _paths(snapshot: Snapshot, wish: PriceWish, timing: Timing) -> tuple[Paths, dict[str, Any]]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from msgspec import structs
+
 from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.holdings import AskPrice, read_holdings
 from exitplan.brokers.duck_typed.told_account import Balance, snapshot_of, without_derived
@@ -72,7 +74,7 @@ def _with_records(account: Account, told: Snapshot) -> Iterable[Snapshot]:
     source = next(iter(account.rulebook.policy.strategy_sources), None)
     records = (None, TrackerRecord(), TrackerRecord(entry_price=Decimal(1), position_source=source))
     return [
-        replace(known, tracker={**known.tracker, **({} if record is None else dict.fromkeys(failed, record))})
+        structs.replace(known, tracker={**known.tracker, **({} if record is None else dict.fromkeys(failed, record))})
         for record in records
     ]
 
@@ -96,7 +98,7 @@ def _agreed(alternatives: Sequence[Classified]) -> Classified:
 def uncapped(rulebook: Rulebook) -> Rulebook:
     """Return the same rules without a cap."""
     most = PARAMETERS["max_positions"].maximum
-    return replace(rulebook, policy=replace(rulebook.policy, max_positions=int(most or 0)))
+    return structs.replace(rulebook, policy=replace(rulebook.policy, max_positions=int(most or 0)))
 
 
 def strategy_of(decision: Decision) -> ExitStrategy:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
+from msgspec import structs
+
 from exitplan.brokers.duck_typed.broker import AdaptedBroker
 from exitplan.brokers.duck_typed.methods import VENUE
 from exitplan.brokers.duck_typed.told_account import QUOTE, Balance
@@ -179,7 +181,7 @@ class ReadOnlyTracker:
                 continue
             if record is not None:
                 records[symbol] = record
-        return replace(snapshot, tracker=records), failed
+        return structs.replace(snapshot, tracker=records), failed
 
     def update(self, records: object, changes: object, now: object) -> None:
         """Leave the tracker to the program: it is told nothing."""

@@ -23,7 +23,8 @@ from exitplan.executor.verify import verify_account
 from exitplan.ruleset.engine.rulebook import rulebook_of
 from exitplan.ruleset.errors import UsageError
 from exitplan.ruleset.model.progress import Progress, progress_from_document
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import plain, time_text
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.plan import make_plan

@@ -8,10 +8,11 @@ looked at, against what the last run left; where nothing is known, nothing is sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.registry import PAPER
@@ -24,7 +25,8 @@ from exitplan.executor.store.tracker import load_records
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.facts import observe
-from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.planning.warnings import PlanWarning, WarningKind, find_warnings
 from exitplan.schemas.documents import load_document
 

@@ -12,6 +12,8 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
+from msgspec import structs
+
 from exitplan.brokers.identity import Identity
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.logs import RUN, note
@@ -31,7 +33,8 @@ from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.market_data import MarketData
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.records import Document
-from exitplan.ruleset.model.snapshot import Position, Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Position, Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.planning.guards import Verdict
 from exitplan.ruleset.planning.plan import write_plan
 from exitplan.ruleset.planning.plan_types import Plan
@@ -111,7 +114,7 @@ def observe_account(account: Account, progress: Progress, told: Snapshot | None 
         snapshot = with_cost_basis(snapshot, broker.read_cost_basis(unexplained))
     wanted = positions_needing_conversion(rulebook, snapshot, progress, seen.now)
     if wanted and broker.capabilities.convert:
-        snapshot = replace(snapshot, conversions={**snapshot.conversions, **broker.read_conversions(wanted)})
+        snapshot = structs.replace(snapshot, conversions={**snapshot.conversions, **broker.read_conversions(wanted)})
     if snapshot is seen.snapshot:
         return seen
     return Observation.of(snapshot, rulebook.policy, progress, account.clock())
@@ -134,18 +137,18 @@ def read_account(account: Account, told: Snapshot | None = None) -> Snapshot:
 def with_cost_basis(snapshot: Snapshot, bases: Mapping[str, CostBasis]) -> Snapshot:
     """Fill in what positions were bought at and when, where the venue's account does not say."""
     positions = tuple(explained(position, bases.get(position.key)) for position in snapshot.positions)
-    return replace(snapshot, positions=positions)
+    return structs.replace(snapshot, positions=positions)
 
 
 def with_market_data(snapshot: Snapshot, told: Mapping[str, MarketData]) -> Snapshot:
     """Add to markets what was told of them beyond their prices."""
     known = snapshot.markets
     more = {
-        symbol: replace(known[symbol], data=known[symbol].data.plus(data))
+        symbol: structs.replace(known[symbol], data=known[symbol].data.plus(data))
         for symbol, data in told.items()
         if symbol in known
     }
-    return replace(snapshot, markets={**known, **more}) if more else snapshot
+    return structs.replace(snapshot, markets={**known, **more}) if more else snapshot
 
 
 def explained(position: Position, basis: CostBasis | None) -> Position:
@@ -153,7 +156,7 @@ def explained(position: Position, basis: CostBasis | None) -> Position:
     if basis is None:
         return position
     known = position.entry_price is not None and position.entry_price > 0
-    return replace(
+    return structs.replace(
         position,
         entry_price=position.entry_price if known else basis.entry_price,
         opened_at=position.opened_at or basis.opened_at,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.adoption import adopted_record

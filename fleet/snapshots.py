@@ -7,7 +7,9 @@ import zlib
 import orjson
 
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.documents import parse_document
 
 _LEVEL = 1

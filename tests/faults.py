@@ -11,6 +11,8 @@ from enum import Enum
 from functools import partial
 from typing import Literal
 
+from msgspec import structs
+
 from exitplan.brokers.clock_offset import ClockOffset
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import (
@@ -146,10 +148,10 @@ class FaultyBroker:
         snapshot = self._inner.read_account()
         tampered = self._trouble.tampered
         markets = {
-            symbol: replace(market, price_status=tampered[symbol]) if symbol in tampered else market
+            symbol: structs.replace(market, price_status=tampered[symbol]) if symbol in tampered else market
             for symbol, market in snapshot.markets.items()
         }
-        return replace(snapshot, markets=markets)
+        return structs.replace(snapshot, markets=markets)
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:
         self._ask("basis")

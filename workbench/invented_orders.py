@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal, localcontext
 
+from msgspec import structs
+
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy, Protection
 from exitplan.ruleset.model.fact_registry import ORDER_FACTS, FactValue
@@ -38,7 +40,7 @@ def replay_order(rulebook: Rulebook, wanted: FactsWanted) -> ReplayedOrder:
     policy = _policy(rulebook.policy, wanted)
     with localcontext(EXACT):
         snapshot = _snapshot(wanted)
-    draft = draft_plan(PlanInput(replace(rulebook, policy=policy), snapshot, NOW))
+    draft = draft_plan(PlanInput(structs.replace(rulebook, policy=policy), snapshot, NOW))
     (view,) = draft.account.orders
     wrong = [name for name, value in wanted.items() if view.facts.get(name) != value]
     if wrong:
@@ -68,7 +70,7 @@ def _snapshot(wanted: FactsWanted) -> Snapshot:
         order, is_held=_is(wanted, "position_held"), opens=_is(wanted, "opens", ordinary=not order.reduce_only)
     )
     if held is None:
-        order = replace(order, position_side=closes)
+        order = structs.replace(order, position_side=closes)
     positions = (Position(symbol, closes, held, entry_price=Decimal(1)),) if held else ()
     return Snapshot(
         "invented",

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal, localcontext
 from typing import cast
 
+from msgspec import structs
+
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import HEALTH_SCORE, Policy, Protection
 from exitplan.ruleset.model.fact_registry import CLASSIFICATION_FACTS, FactValue
@@ -78,7 +80,7 @@ def replay(rulebook: Rulebook, wanted: FactsWanted) -> Replayed:
 
 
 def _replay(rulebook: Rulebook, wanted: FactsWanted, invented: Invented) -> Replayed:
-    book = replace(rulebook, policy=invented.policy)
+    book = structs.replace(rulebook, policy=invented.policy)
     draft = draft_plan(PlanInput(book, invented.snapshot, NOW, invented.progress))
     decision = next((one for one in draft.decisions if one.key == invented.key), None)
     if decision is None:
@@ -236,15 +238,15 @@ class _Inventor:
         data = NO_DATA if volatility is None else MarketData(volatility, VOLATILITY_DAYS)
         market = Market(active=self._flag("market_active"), data=data)
         if not self._flag("sellable"):
-            market = replace(market, min_amount=held + 1)
+            market = structs.replace(market, min_amount=held + 1)
         if self._status != "ok":
-            return replace(market, price_status=cast("PriceStatus", self._status))  # what comes out is checked
+            return structs.replace(market, price_status=cast("PriceStatus", self._status))  # what comes out is checked
         basis = self.wanted.get("price_basis", "last")
         if basis == "mid":
-            return replace(market, bid=price, ask=price)
+            return structs.replace(market, bid=price, ask=price)
         if basis == "one_side":
-            return replace(market, ask=price) if self.side == "short" else replace(market, bid=price)
-        return replace(market, last=price)
+            return structs.replace(market, ask=price) if self.side == "short" else structs.replace(market, bid=price)
+        return structs.replace(market, last=price)
 
     def _money(self, others: Decimal) -> Decimal:
         """Return the money that makes the position the wanted share of the account."""
@@ -273,7 +275,7 @@ class _Inventor:
     def _records(self, held: Decimal, price: Decimal) -> dict[str, TrackerRecord]:
         if not self._is_tracked:
             return {}
-        record = replace(
+        record = structs.replace(
             self._ordinary_record(),
             entry_price=self._entry_price(price) if self._flag("has_entry_price") else None,
             exit_logic=self._flag("has_exit_logic"),
@@ -283,13 +285,13 @@ class _Inventor:
         source = self.wanted.get("position_source", record.position_source)
         if not self._flag("opened_by_strategy") and "position_source" not in self.wanted:
             source = "somebody_else"
-        return {self.symbol: replace(record, position_source=None if source is None else str(source))}
+        return {self.symbol: structs.replace(record, position_source=None if source is None else str(source))}
 
     def _records_of(self, others: list[Position], own: Mapping[str, TrackerRecord]) -> dict[str, TrackerRecord]:
         """Return the records of the others: such as its own, or of ordinary positions of the same strategy."""
         record = own.get(self.symbol)
         if record is not None and not self.alike:
-            record = replace(record, entry_price=Decimal(1), quantity=None)
+            record = structs.replace(record, entry_price=Decimal(1), quantity=None)
         return {} if record is None else {other.symbol: record for other in others}
 
     def _ordinary_record(self) -> TrackerRecord:
@@ -346,7 +348,7 @@ class _Inventor:
         """Return so many positions that are as the one that is meant, and rank behind it by their names alone."""
         ending = f":{QUOTE}" if is_derivative(self.symbol) else ""
         names = [f"ZZ{number:05d}/{QUOTE}{ending}" for number in range(policy.max_positions)]
-        return [replace(position, symbol=name) for name in names]
+        return [structs.replace(position, symbol=name) for name in names]
 
 
 def _minutes(minutes: Decimal) -> timedelta:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import cast
+
+from msgspec.structs import replace
 
 from bench.orders import EngineBroker
 from exitplan.brokers.identity import Identity

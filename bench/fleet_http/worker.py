@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 
 from bench.fleet_http.account import records
 from bench.live.venue import CREDENTIALS, venue_apart

@@ -9,15 +9,8 @@ from pathlib import Path
 import orjson
 
 from exitplan.executor.accounts.folder import DataFolder
-from exitplan.ruleset.model.snapshot import (
-    Cash,
-    Market,
-    OpenOrder,
-    Position,
-    Snapshot,
-    TrackerRecord,
-    tracker_to_document,
-)
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_writing import tracker_to_document
 from exitplan.schemas.policies import shipped_policy
 
 BASES, QUOTES = 200, ("USD", "USDC", "EUR", "BTC")

@@ -10,9 +10,11 @@ not known; the account can do without open orders and prices, but never be CLEAN
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.brokers.duck_typed.holdings import Holding, entries_of, read_holdings
 from exitplan.brokers.duck_typed.methods import (

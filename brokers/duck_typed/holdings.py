@@ -8,10 +8,12 @@ its value and cannot be sold, one without a symbol has no market.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Context, Decimal
 from typing import cast
+
+from msgspec.structs import replace
 
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.duck_typed.values import amount_of, first_amount, moment_of, symbol_of

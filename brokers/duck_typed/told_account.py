@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.brokers.duck_typed.holdings import Holding, rates_of
 from exitplan.brokers.duck_typed.methods import VENUE

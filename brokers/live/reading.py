@@ -9,6 +9,8 @@ from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
 
+from msgspec import structs
+
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import AT_ONCE, Dialect, Exchange, MarketType, Order, side_by_side
 from exitplan.brokers.live.fees import FeeShelf
@@ -212,7 +214,7 @@ class Reader:
             return resting
         closes = resting.position_side or ("long" if resting.side == "sell" else "short")
         held = (one.quantity for one in positions if (one.symbol, one.side) == (resting.symbol, closes))
-        return replace(resting, quantity=resting.filled + next(held, ZERO), reduce_only=True)
+        return structs.replace(resting, quantity=resting.filled + next(held, ZERO), reduce_only=True)
 
     def _is_money(self, currency: str, listings: Listings, *, is_traded: bool) -> bool:
         """Check whether a currency is money: one that is kept, or that things are only ever paid with.
@@ -270,7 +272,7 @@ class Reader:
 
     def _market(self, symbol: str, listings: Listings, prices: TickerReply) -> Market:
         ticker, fee = prices.tickers.get(symbol) or _SILENT, self.dialect.taker_fee(self.exchange, symbol)
-        return replace(
+        return structs.replace(
             listings.listing(symbol, self.dialect),
             bid=ticker.bid,
             ask=ticker.ask,

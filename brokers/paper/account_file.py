@@ -11,13 +11,14 @@ import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.change_log import ChangeLog, Pending, hash_of
 from exitplan.brokers.paper.changes import Change, RecordingEngine
@@ -27,7 +28,9 @@ from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.paper.storage import AccountLock, replace_file, unusable
 from exitplan.brokers.paper.times import start_now
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, FileIsInvalid
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.model.values import plain
 from exitplan.schemas.documents import parse_document
 

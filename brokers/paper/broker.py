@@ -8,6 +8,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from msgspec import structs
+
 from exitplan.brokers.paper.account_file import DEMO, Owner, PaperFile
 from exitplan.brokers.paper.changes import RecordingEngine
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
@@ -93,7 +95,9 @@ class PaperBroker:
         The fee is the one that this venue takes, and not what a recorded market says of another.
         """
         read, fee = self._file.read(self._clock()), self._options.taker_fee
-        return replace(read, markets={name: replace(market, taker_fee=fee) for name, market in read.markets.items()})
+        return structs.replace(
+            read, markets={name: structs.replace(market, taker_fee=fee) for name, market in read.markets.items()}
+        )
 
     def read_cost_basis(self, positions: Sequence[Position]) -> Mapping[str, CostBasis]:  # noqa: ARG002 - as asked
         """Know of no entry price: the account has no history from before it was recorded."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from msgspec import structs
+
 from exitplan.brokers.paper.checks import OrderCase, aimed_side, first_refusal, refuse_conversion
 from exitplan.brokers.paper.ledger import Ledger
 from exitplan.brokers.paper.notes import HISTORY, Notes, OpenNote
@@ -72,7 +74,7 @@ class MatchingEngine:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the account as of now."""
-        return replace(
+        return structs.replace(
             self._start,
             taken_at=now,
             cash=self._ledger.cash,
@@ -157,7 +159,7 @@ class MatchingEngine:
 
         Raises KeyError for a symbol the venue does not list.
         """
-        market = replace(
+        market = structs.replace(
             self._markets[symbol],
             bid=prices.bid,
             ask=prices.ask,

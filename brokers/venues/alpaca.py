@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from exitplan.brokers.live.dialect import MAX_PAGES, Dialect, Exchange, Fee, MarketType, Order, Traits
 from exitplan.brokers.live.errors import ErrorTable, text_in

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from exitplan.brokers.live.dialect import (
     Dialect,

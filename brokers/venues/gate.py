@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial, reduce
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from exitplan.brokers.live.dialect import (
     FEES,

@@ -13,6 +13,8 @@ from functools import partial, reduce
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from msgspec import structs
+
 from exitplan.brokers.attempts import attempt
 from exitplan.brokers.live.dialect import EACH, MAX_PAGES, Dialect, Exchange, MarketType, Order, Traits, side_by_side
 from exitplan.brokers.live.errors import ErrorTable, text_in
@@ -156,9 +158,13 @@ class Kucoin(Dialect):
         info = market.get("info") or {}
         if not market.get("spot"):
             most, at_market = (amount_of(info.get(name)) or None for name in ("maxOrderQty", "marketMaxOrderQty"))
-            return replace(listing, max_amount=most, max_notional=None, market_max_amount=at_market)
+            return structs.replace(listing, max_amount=most, max_notional=None, market_max_amount=at_market)
         least = amount_of(info.get("minFunds"))
-        return listing if least is None else replace(listing, min_notional=max(least, listing.min_notional or ZERO))
+        return (
+            listing
+            if least is None
+            else structs.replace(listing, min_notional=max(least, listing.min_notional or ZERO))
+        )
 
     # --- reading ---
 

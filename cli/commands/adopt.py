@@ -17,7 +17,8 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.registration import Registration, register_position
 from exitplan.ruleset.errors import UsageError
-from exitplan.ruleset.model.snapshot import Side, TrackerRecord, tracker_to_document
+from exitplan.ruleset.model.snapshot import Side, TrackerRecord
+from exitplan.ruleset.model.snapshot_writing import tracker_to_document
 from exitplan.ruleset.planning.words import exact
 
 app = verb_app()

@@ -13,7 +13,7 @@ from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.executor.registration import forget_position
-from exitplan.ruleset.model.snapshot import tracker_to_document
+from exitplan.ruleset.model.snapshot_writing import tracker_to_document
 
 app = verb_app()
 

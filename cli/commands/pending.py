@@ -21,7 +21,7 @@ from exitplan.executor.approvals.deciding import Found
 from exitplan.executor.approvals.documents import request_document
 from exitplan.executor.signing.approval import forget_signatures
 from exitplan.ruleset.errors import UsageError
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes
 
 LimitOption = Annotated[
     int, typer.Option("--limit", metavar="N", min=1, help="List at most so many, the oldest first; --json lists all.")

@@ -29,7 +29,7 @@ from exitplan.cli.verbs import verb_app
 from exitplan.executor.accounts.account import Account, AccountFile, open_account_file
 from exitplan.executor.plan import read_snapshot
 from exitplan.ruleset.errors import UsageError
-from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 
 app = verb_app()
 

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from decimal import localcontext
 from typing import Any
 
+from msgspec import structs
+
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.cut_short import telling_where_it_was_cut
 from exitplan.executor.apply.events import ActionOutcome, ApplyResult, Event, Notify, Stop
@@ -293,7 +295,7 @@ class Application:
             gone = forget_closed(account, statuses, self.plan, seen.snapshot)
             if gone:
                 tracker = {name: record for name, record in seen.snapshot.tracker.items() if name not in gone}
-                known = replace(seen.snapshot, tracker=tracker)
+                known = structs.replace(seen.snapshot, tracker=tracker)
                 seen = Observation.of(known, seen.policy, run.state.progress, seen.now)
             draft = draft_of(account, seen, run.state)
             self.last_reading.append(draft.account)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, localcontext
 from functools import cached_property
+
+from msgspec.structs import replace
 
 from exitplan.executor.apply.quantities import at_most
 from exitplan.executor.store.journal_values import RESOLVED, Intent

@@ -562,7 +562,7 @@ class Run:
         if view is None:
             return True
         free = floor_to_step(view.held - view.position.locked, view.amount_step)
-        return free >= min(action.quantity, floor_to_step(view.held, view.amount_step))
+        return free >= min(action.quantity, view.everything)
 
     def count_cycles(self) -> None:
         """Count the cycles of unwinds that are over with no order of their own."""

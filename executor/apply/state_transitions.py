@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
+from msgspec import structs
+
 from exitplan.brokers.protocol import RefusalReason
 from exitplan.executor.store.journal_values import Resolution
 from exitplan.executor.store.state import State
@@ -91,7 +93,7 @@ def _after_slice(state: State, step: UnwindStep, held: Decimal, amount_step: Dec
     before = state.unwinds.get(step.key)
     if before is None or step.regrown:
         return _with_cycle(state, step, 0, Decimal(1), None)
-    grown = replace(before, initial_quantity=step.initial_quantity, added=step.added)
+    grown = structs.replace(before, initial_quantity=step.initial_quantity, added=step.added)
     return replace(state, unwinds={**state.unwinds, step.key: grown})
 
 

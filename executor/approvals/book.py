@@ -24,7 +24,7 @@ from exitplan.executor.store.port import AccountStore, StoreBroken, StoreUnusabl
 from exitplan.executor.store.untold import raise_untold, tell_later
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import parse_time, time_text
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 REQUEST_COLUMNS = (

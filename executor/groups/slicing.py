@@ -7,8 +7,9 @@ goes by the order protocol as any other order does. What was approved is the pla
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
+
+from msgspec.structs import replace
 
 from exitplan.executor.groups.course import Slice, unit_of
 from exitplan.ruleset.errors import PlanIsAltered, RefusedByGuard

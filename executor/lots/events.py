@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, localcontext
+
+from msgspec.structs import replace
 
 from exitplan.executor.lots.fills import EVER, OwnFill
 from exitplan.ruleset.model.assets import AssetNames

@@ -10,11 +10,12 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.apply.proceeds import proceeds_of
@@ -38,8 +39,7 @@ Counts = Mapping[str, int]
 """Counts by their labels, with a space between them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True, gc=False):
     """What was counted; the first three say of which journal, up to which plan and to which run.
 
     ``planned`` is what was sold at the marks of its plans, ``proceeds`` what that brought in, without the ``untold``

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from exitplan.executor.signing.sshsig import PublicKey, read_signatures
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsUnsigned
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.plan_types import Plan
 
 if TYPE_CHECKING:  # an account of no group needs nothing of groups

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Annotated
 
 import orjson
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.logs import RUN, note
@@ -30,8 +31,7 @@ _LARGEST = 8 * 2**20
 """Bytes; a file that is larger is none of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class PositionRead:
+class PositionRead(Struct, frozen=True, gc=False):
     """One position as it was read last; ``value`` is in the account's quote, None without a price."""
 
     symbol: str
@@ -40,8 +40,7 @@ class PositionRead:
     value: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class LastReading:
+class LastReading(Struct, frozen=True, gc=False):
     """What an account was at its last reading; amounts are in its quote, None where not known.
 
     ``locked`` is what open orders hold, ``counted`` and ``cap`` are the positions that the cap counts and allows.

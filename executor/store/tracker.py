@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
+from msgspec.structs import replace
 
 from exitplan.brokers.private_files import OWN, make_private_folder
 from exitplan.executor.store.files import write_atomically
 from exitplan.ruleset.errors import DataFolderUnusable, UsageError
-from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_from_document, tracker_to_document
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_reading import tracker_from_document
+from exitplan.ruleset.model.snapshot_writing import tracker_to_document
 from exitplan.ruleset.model.values import plain, time_text, unified_symbol
 from exitplan.ruleset.model.visible import with_escapes
 from exitplan.schemas.documents import load_document, parse_document

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from exitplan.executor.store.tracker import OwnTracker, records_in
 from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord

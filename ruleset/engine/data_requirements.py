@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.engine.unasked import may_be_chosen, told_by_trades

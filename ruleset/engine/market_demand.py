@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import reduce
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.unasked import may_be_chosen, told_by_market, told_by_trades
 from exitplan.ruleset.language.conditions import Condition, facts_in

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.matcher import Matcher
 from exitplan.ruleset.language.policy import Policy, Rule
@@ -13,8 +15,7 @@ from exitplan.ruleset.model.fact_registry import Facts
 R = TypeVar("R", bound=Rule)
 
 
-@dataclass(frozen=True, slots=True)
-class Rulebook:
+class Rulebook(Struct, frozen=True, gc=False):
     """One policy and the matchers of its three rule lists; ``checked`` compares every answer with the check."""
 
     policy: Policy

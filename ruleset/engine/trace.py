@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from exitplan.ruleset.language.conditions import AllOf, AnyOf, Condition, Not, Op, Scalar, Test, scaled
 from exitplan.ruleset.language.problems import Path
@@ -10,8 +10,7 @@ from exitplan.ruleset.model.fact_registry import Facts, FactValue
 from exitplan.ruleset.model.values import micro_text
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True, gc=False):
     """What one part of a condition said about one position; ``found`` is the value of the fact it compares."""
 
     text: str

@@ -17,11 +17,12 @@ Words that hold everywhere:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from exitplan.ruleset.groups.group_policy import HEDGED, Hedged, LegFailure, LegImbalance
 from exitplan.ruleset.model.records import Document, Key, Name, Sha256, Symbol, write_record
@@ -44,8 +45,7 @@ GROUP_WARNINGS: Mapping[GroupWarningKind, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GroupHead:
+class GroupHead(Struct, frozen=True, gc=False):
     """The group, and what its policy asks of whoever carries the plan out."""
 
     name: Annotated[Name, Key("The group.")]
@@ -56,8 +56,7 @@ class GroupHead:
     on_leg_failure: Annotated[LegFailure, Key("What is done with a leg that fails.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
+class Holding(Struct, frozen=True, gc=False):
     """One position in the exposure of its asset; ``base`` is signed, less than nothing for a short."""
 
     account: Annotated[Name, Key("The account.")]
@@ -74,8 +73,7 @@ class Holding:
         return position_key(self.symbol, self.side)
 
 
-@dataclass(frozen=True, slots=True)
-class Exposure:
+class Exposure(Struct, frozen=True, gc=False):
     """What a group holds of one asset, over all accounts and markets.
 
     Figures are null where a position has no price that they need.
@@ -90,8 +88,7 @@ class Exposure:
     holdings: Annotated[tuple[Holding, ...], Key("The positions, by account and symbol.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Struct, frozen=True, gc=False):
     """What a bundle does with one position of one account.
 
     ``place`` is the order in which the legs of a bundle go, from 1: first what lowers the net exposure, then what is
@@ -120,8 +117,7 @@ class Leg:
         return position_key(self.symbol, self.side)
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
+class Bundle(Struct, frozen=True, gc=False):
     """Legs that are done all or not at all; ``legs`` stand in the order in which they go.
 
     ``share`` is the part of each position that goes. Net figures are those of the bundle's positions in units of the
@@ -143,8 +139,7 @@ class Bundle:
         return len(self.legs) > 1
 
 
-@dataclass(frozen=True, slots=True)
-class HeldPair:
+class HeldPair(Struct, frozen=True, gc=False):
     """A pair that stays although one of its positions was to go, and why."""
 
     asset: Annotated[Name, Key("The asset.")]
@@ -153,8 +148,7 @@ class HeldPair:
     positions: Annotated[tuple[Holding, ...], Key("Its positions.")]
 
 
-@dataclass(frozen=True, slots=True)
-class GroupWarning:
+class GroupWarning(Struct, frozen=True, gc=False):
     """One thing that a person should know of a group."""
 
     kind: Annotated[GroupWarningKind, Key("What it is about.", meanings=GROUP_WARNINGS)]
@@ -162,8 +156,7 @@ class GroupWarning:
     text: Annotated[str, Key("What is wrong, in a sentence.")]
 
 
-@dataclass(frozen=True)
-class GroupPlan:
+class GroupPlan(Struct, frozen=True, dict=True):
     """What exitplan would do with a group of accounts, and why.
 
     ``accounts`` are ordinary plans, by the ids of their accounts. What one of them does by the group's rules

@@ -6,9 +6,11 @@ What comes out are the drafts of ordinary plans. An account of which the group s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
 from functools import cached_property
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.groups.group_guards import judge_group
 from exitplan.ruleset.groups.group_plan import Exposure, GroupWarning, HeldPair
@@ -35,8 +37,7 @@ _MOST_BOUNDS = 3
 """How often the venues' own limits may make a pair smaller before it is left alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class DraftBundle:
+class DraftBundle(Struct, frozen=True, gc=False):
     """Positions whose exits are done all or not at all, and why."""
 
     asset: str
@@ -44,8 +45,7 @@ class DraftBundle:
     positions: tuple[GroupPosition, ...]
 
 
-@dataclass(frozen=True)
-class GroupDraft:
+class GroupDraft(Struct, frozen=True, dict=True):
     """The plan of a group before it is written.
 
     ``drafts`` are those of its accounts, ``givens`` what they were made of: ``given.group`` holds what the group says.
@@ -88,8 +88,7 @@ def plan_group(
         return _Planning.of(policy, {name: members[name] for name in sorted(members)}, preferred).planned()
 
 
-@dataclass(frozen=True)
-class _Planning:
+class _Planning(Struct, frozen=True, dict=True):
     """One planning of a group. ``bounds`` are what the venues let go of single positions, ``refused`` pairs by name."""
 
     policy: GroupPolicy

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal
+
+from msgspec import Struct, field
 
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.records import Key, Name, Symbol
@@ -41,8 +42,7 @@ GROUP_GUARDS: Mapping[str, str] = {
 """The guards over a group, beside those of every account's own policy."""
 
 
-@dataclass(frozen=True, slots=True)
-class PositionName:
+class PositionName(Struct, frozen=True, gc=False):
     """One position of a group, as a person names it."""
 
     account: Annotated[Name, Key("The account.")]
@@ -50,8 +50,7 @@ class PositionName:
     side: Annotated[Side, Key("The side of the position.")] = "long"
 
 
-@dataclass(frozen=True, slots=True)
-class PairRule:
+class PairRule(Struct, frozen=True, gc=False):
     """How hedges are found.
 
     A pair needs long and short positions of one asset, where the smaller side is at least ``min_ratio`` of the larger,
@@ -63,8 +62,7 @@ class PairRule:
     listed: tuple[tuple[PositionName, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GroupCap:
+class GroupCap(Struct, frozen=True, gc=False):
     """The most positions in all accounts together; None is no limit.
 
     A pair counts as ``pair_counts_as`` positions, and is chosen as one. ``rank_by`` says what goes first: the smallest
@@ -76,8 +74,7 @@ class GroupCap:
     rank_by: tuple[GroupRank, ...] = ("value", "oldest")
 
 
-@dataclass(frozen=True, slots=True)
-class LegImbalance:
+class LegImbalance(Struct, frozen=True, gc=False):
     """How far the legs of a bundle may be apart while it is carried out: a value in the group's quote, and seconds.
 
     The imbalance of a bundle at a moment is ``max(0, |net now| - max(|net before|, |net after|)) x price``. Net is
@@ -92,16 +89,14 @@ class LegImbalance:
     seconds: Annotated[int, Key("For how long there may be any.")]
 
 
-@dataclass(frozen=True, slots=True)
-class LegFailure:
+class LegFailure(Struct, frozen=True, gc=False):
     """What is done with a leg that fails, after this many attempts."""
 
     then: Annotated[OnLegFailure, Key("What is done.", meanings=ON_LEG_FAILURE)] = "reduce"
     attempts: Annotated[int, Key("How often a leg is tried in all.")] = 3
 
 
-@dataclass(frozen=True)
-class GroupPolicy:
+class GroupPolicy(Struct, frozen=True, dict=True):
     """What is asked of several accounts together. ``sha256`` is that of the file's document.
 
     ``quote`` is the currency that values are in; ``rates`` are units of it for one unit of another, and go before what

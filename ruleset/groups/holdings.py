@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.groups.group_plan import Exposure, Holding
@@ -20,8 +21,7 @@ PositionKey = tuple[str, str]
 """A position of a group: its account, and its key there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True, gc=False):
     """One account of a group as it was read, and what its own policy would do with it."""
 
     given: PlanInput
@@ -33,8 +33,7 @@ class Member:
         return self.given.snapshot.account
 
 
-@dataclass(frozen=True, slots=True)
-class GroupPosition:
+class GroupPosition(Struct, frozen=True, gc=False):
     """A position of one of the accounts.
 
     ``unit`` is how much of the asset one unit of it is, less than nothing for a short; None where that takes a price

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import ROUND_CEILING, Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.groups.group_policy import GroupPolicy
 from exitplan.ruleset.groups.holdings import GroupPosition, Member, PositionKey, slack_of
@@ -20,8 +22,7 @@ from exitplan.ruleset.planning.exits import ExitContext, limit_price
 from exitplan.ruleset.planning.group_orders import GroupOrder
 
 
-@dataclass(frozen=True, slots=True)
-class PairQuestion:
+class PairQuestion(Struct, frozen=True, gc=False):
     """A pair, and what bears on it: the group's wishes, what the venues let go of single positions, and a refusal."""
 
     policy: GroupPolicy
@@ -32,8 +33,7 @@ class PairQuestion:
     refused: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PairAnswer:
+class PairAnswer(Struct, frozen=True, gc=False):
     """What becomes of a pair of which something was to go.
 
     With ``sizes`` it goes as a bundle, by ``orders`` where an account's own exit is not that. Without them it stays,
@@ -106,7 +106,7 @@ def _stake(question: PairQuestion, position: GroupPosition) -> Stake:
     view, name = position.view, position.name
     own = position.sold
     context = _context(question.members[position.account])
-    everything = floor_to_step(view.held, view.amount_step)
+    everything = view.everything
     is_slice = name not in question.wishes and not any(action.kind in CLOSING for action in position.own.actions)
     converts = any(action.kind == "convert_dust" for action in position.own.actions)
     could = own if converts else max(context.closable(view), ZERO)

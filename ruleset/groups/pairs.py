@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from exitplan.ruleset.groups.group_plan import GroupWarning
 from exitplan.ruleset.groups.group_policy import GroupPolicy, PositionName
@@ -14,8 +15,7 @@ from exitplan.ruleset.model.snapshot import position_key
 from exitplan.ruleset.model.values import EXACT, ZERO
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(Struct, frozen=True, dict=True):
     """The positions of one hedge, both sides of it; ``name`` tells it from the other pairs of a group."""
 
     name: str

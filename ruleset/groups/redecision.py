@@ -9,9 +9,10 @@ raise the net exposure. A file that somebody altered and hashed anew can so neve
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from typing import cast
+
+from msgspec import Struct
 
 from exitplan.ruleset.groups.group_plan import Bundle, GroupPlan
 from exitplan.ruleset.groups.group_planner import DraftBundle, GroupDraft, plan_group
@@ -25,8 +26,7 @@ Judgements = Mapping[str, Mapping[str, Judgement]]
 """What the accounts say of their actions: by account, then by action."""
 
 
-@dataclass(frozen=True, slots=True)
-class BundleJudgement:
+class BundleJudgement(Struct, frozen=True, gc=False):
     """What becomes of a bundle: WANTED, DONE where all its legs are, else why not any of it is sent."""
 
     standing: Standing

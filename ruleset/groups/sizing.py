@@ -8,9 +8,10 @@ and -N. For an inverse contract, whose size in units of the asset moves with its
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+
+from msgspec import Struct
 
 from exitplan.ruleset.groups.holdings import PositionKey
 from exitplan.ruleset.model.values import EXACT, ZERO, ceil_to_step, floor_to_step
@@ -19,8 +20,7 @@ _MOST_CUTS = 1_000
 _NONE, _ALL = Fraction(0), Fraction(1)
 
 
-@dataclass(frozen=True, slots=True)
-class Stake:
+class Stake(Struct, frozen=True, gc=False):
     """One position of a pair as its sizing sees it, in the position's units.
 
     ``unit`` is how much of the asset one is, less than nothing for a short. ``own`` is what goes at least by the wish
@@ -48,8 +48,7 @@ class Stake:
         return min(max(steps * self.step, self.own), self.most)
 
 
-@dataclass(frozen=True, slots=True)
-class Sizes:
+class Sizes(Struct, frozen=True, gc=False):
     """What goes of each position of a pair, and the part of both sides that this is; 1 is everything."""
 
     share: Fraction

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from exitplan.ruleset.groups.group_policy import GroupPolicy, GroupRank
 from exitplan.ruleset.groups.holdings import GroupPosition, Member, PositionKey
@@ -19,16 +20,14 @@ from exitplan.ruleset.planning.group_orders import GroupRule
 _CHOSEN = (Category.LEGACY_NON_COMPLIANT, Category.STRATEGY_ALIGNED)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True, gc=False):
     """What the group wants of a position: by which of its rules, and why."""
 
     rule: GroupRule
     because: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Struct, frozen=True, gc=False):
     """What the group counts and closes as one: a pair, or a position that is in none."""
 
     positions: tuple[GroupPosition, ...]
@@ -57,8 +56,7 @@ class Unit:
         return all(closed) if policy.hedged == "keep" else any(closed)
 
 
-@dataclass(frozen=True, slots=True)
-class Nets:
+class Nets(Struct, frozen=True, gc=False):
     """The net exposure by asset as it would be after all that is chosen so far; None where it cannot be told."""
 
     by_asset: dict[str, Decimal | None]

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal, localcontext
 from typing import Any, cast
 
 import orjson
+from msgspec.structs import replace
 
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsAltered
 from exitplan.ruleset.groups.group_plan import Bundle, Ground, GroupHead, GroupPlan, Leg, Reducing
 from exitplan.ruleset.groups.group_planner import DraftBundle, GroupDraft
 from exitplan.ruleset.groups.group_policy import GroupPolicy
 from exitplan.ruleset.groups.holdings import GroupPosition, net_of
+from exitplan.ruleset.model.hashing import digest_of
 from exitplan.ruleset.model.records import read_record
 from exitplan.ruleset.model.values import EXACT, ZERO
 from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.actions import SIX_PLACES, Action
 from exitplan.ruleset.planning.group_orders import GROUP_RULES
 from exitplan.ruleset.planning.guards import Verdict
-from exitplan.ruleset.planning.plan import digest_of, parse_plan, plan_sha256, read_plan
+from exitplan.ruleset.planning.plan import parse_plan, plan_sha256, read_plan
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan
 from exitplan.ruleset.version import VERSION
 

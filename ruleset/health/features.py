@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
 
 from exitplan.ruleset.health.arithmetic import DIGITS, barrier_log_odds
 from exitplan.ruleset.model.fact_registry import Facts
@@ -14,8 +15,7 @@ from exitplan.ruleset.model.values import MICRO, ONE, TWO, ZERO
 _MINUTES_PER_DAY = 1440
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Struct, frozen=True, gc=False):
     """What features are computed from: a position's facts, market and quantity, and what the model is about."""
 
     facts: Facts
@@ -30,8 +30,7 @@ class Seen:
         return None if value is None else Decimal(value) / MICRO
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True, gc=False):
     """One thing that a model may weigh.
 
     ``sources`` are the facts, or parts of the market, that it is computed from; ``absent`` says when it is not known.

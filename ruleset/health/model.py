@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Annotated, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.health.arithmetic import DIGITS, probability_of
 from exitplan.ruleset.health.features import FEATURES, Seen, feature_value
@@ -37,8 +39,7 @@ _LARGEST, _LEAST_SD = Decimal(10**12), Decimal("1e-9")
 """No training comes near these: a gain of 10^14 % would be the mean of all rows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(Struct, frozen=True, gc=False):
     """What a model makes of one feature: ``coefficient`` x (value - ``mean``) / ``sd`` is added to the log-odds."""
 
     feature: Annotated[str, Key("The feature.", meanings=_FEATURES)]
@@ -48,8 +49,7 @@ class Weight:
     absent: Annotated[Literal["mean", "unknown"], Key("What if it is not known.", meanings=_ABSENT)] = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True, gc=False):
     """What a model tells the chance of."""
 
     days: Annotated[int, Key("Within how many days, if the position is held.")]
@@ -57,8 +57,7 @@ class Target:
     bad_ends: Annotated[tuple[str, ...], Key("What counts as a bad end, of: " + ", ".join(BAD_ENDS) + ".")]
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True, gc=False):
     """The barrier formula, recalibrated on the same data: what a richer model has to beat."""
 
     intercept: Annotated[Decimal, Key("Its log-odds at the mean.")]
@@ -68,8 +67,7 @@ class Baseline:
     base_rate: Annotated[Decimal, Key("The share of bad ends in what it was trained on.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Training:
+class Training(Struct, frozen=True, gc=False):
     """What a model was trained on."""
 
     description: Annotated[str, Key("The data, in words.")]
@@ -83,8 +81,7 @@ class Training:
     simulated: Annotated[int, Key("How many of the rows come from the simulator.")] = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Bin:
+class Bin(Struct, frozen=True, gc=False):
     """A tenth of what was evaluated, by the chance that the model gave."""
 
     rows: Annotated[int, Key("How many.")]
@@ -92,8 +89,7 @@ class Bin:
     observed: Annotated[Decimal, Key("The share that came to a bad end.")]
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True, gc=False):
     """How good a model was on what it had not seen."""
 
     rows: Annotated[int, Key("How many positions at how many moments.")]
@@ -105,8 +101,7 @@ class Figures:
     deciles: Annotated[tuple[Bin, ...], Key("What was said and what came, a tenth each, the healthiest first.")] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution:
+class Contribution(Struct, frozen=True, gc=False):
     """What one feature adds to the log-odds of a bad end; ``value`` None where it is not known."""
 
     feature: str
@@ -114,8 +109,7 @@ class Contribution:
     added: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class HealthScore:
+class HealthScore(Struct, frozen=True, gc=False):
     """The health of a position: 1 less the chance of a bad end, in millionths, and what it is made of."""
 
     micro: int
@@ -123,8 +117,7 @@ class HealthScore:
     contributions: tuple[Contribution, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class HealthModel:
+class HealthModel(Struct, frozen=True, gc=False):
     """A logistic regression: the log-odds of a bad end are the intercept and what each feature adds."""
 
     format_version: Annotated[Literal[1], Key("The version of this file's format.")]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct
 
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.order_view import Holdings, OrderView
@@ -15,8 +16,7 @@ from exitplan.ruleset.model.valuation import rate_of
 from exitplan.ruleset.model.values import ONE, ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class OtherCash:
+class OtherCash(Struct, frozen=True, gc=False):
     """Money in another currency than the account's quote; ``rate`` is None where it has no value that is known."""
 
     currency: str
@@ -32,8 +32,7 @@ class OtherCash:
         return None if self.rate is None else (self.free + self.locked) * self.rate
 
 
-@dataclass(frozen=True, slots=True)
-class Debt:
+class Debt(Struct, frozen=True, gc=False):
     """What an account owes of a currency, or of a position's symbol; ``value`` is None where no price is believed."""
 
     name: str
@@ -42,8 +41,7 @@ class Debt:
     kind: Literal["currency", "symbol"] = "currency"
 
 
-@dataclass(frozen=True, slots=True)
-class Equity:
+class Equity(Struct, frozen=True, gc=False):
     """What an account is worth in its quote currency.
 
     ``managed`` leaves out protected positions and those on markets that do not trade. ``is_complete``: all that
@@ -56,8 +54,7 @@ class Equity:
     has_shares: bool
 
 
-@dataclass(frozen=True, slots=True)
-class AccountView:
+class AccountView(Struct, frozen=True, gc=False):
     """Everything that is known of an account; positions by symbol, long before short, orders by symbol and id.
 
     ``amounts`` are what it holds, by asset, the quote currency among them; derivatives by their contracts, what is held

@@ -7,9 +7,11 @@ and an unknown basis is never guessed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal, localcontext
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.snapshot import OrderSide
 from exitplan.ruleset.model.values import EXACT, ZERO, base_of, is_derivative
@@ -20,16 +22,14 @@ PRICE_DIGITS = Context(prec=18)
 """Averages keep 18 digits: more than any venue's price has, and fit for a snapshot file."""
 
 
-@dataclass(frozen=True, slots=True)
-class CostBasis:
+class CostBasis(Struct, frozen=True, gc=False):
     """What a position cost: its average entry price in the market's quote, and when it was opened."""
 
     entry_price: Decimal | None
     opened_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Trade:
+class Trade(Struct, frozen=True, gc=False):
     """One fill of the account's own, as the venue tells it.
 
     ``quantity`` is in base units (spot) or contracts, ``price`` in the market's quote. A fee below zero is a rebate;
@@ -45,8 +45,7 @@ class Trade:
     order_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Lot:
+class _Lot(Struct, frozen=True, gc=False):
     """What is held in the course of the trades: above zero a long, below zero a short.
 
     ``ended`` says that a trade has brought it back to flat but for less than a step, which goes into the next lot.

@@ -7,9 +7,10 @@ computes the values.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
+
+from msgspec import Struct
 
 FactType = Literal["number", "text", "bool"]
 Unit = Literal["share", "minutes", "money", "count"]
@@ -35,8 +36,7 @@ class Category(StrEnum):
     DEFERRED = "DEFERRED"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True, gc=False):
     """One thing a rule may ask.
 
     ``values`` lists a text fact's possible values where they are few; ``unit`` is what a number counts, where there is

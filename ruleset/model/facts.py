@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.account_view import (
@@ -61,7 +62,7 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     cash[quote] = snapshot.cash.free + snapshot.cash.locked
     holdings = Holdings.of(views, cash, policy.money.union(cash))
     for view in views:
-        view.facts.update(observer.facts_of(view, equity))
+        observer.add_facts(view, equity)
     orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
     orders.sort(key=lambda view: (view.order.symbol, view.order.id))
     coming = _coming(orders, policy)
@@ -74,8 +75,7 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True, gc=False):
     """An account that was observed, and by what: it can be used again only where observing would find the same."""
 
     account: AccountView
@@ -104,8 +104,7 @@ class Observation:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Observer:
+class _Observer(Struct, frozen=True, gc=False):
     """What one position or order is looked at with."""
 
     snapshot: Snapshot
@@ -162,8 +161,7 @@ class _Observer:
             asset not in self.protected and market is not None and market.active,
             None if missing is None else missing.last_price,
         )
-        facts = view.facts
-        facts.update(self._market_facts(view))
+        facts = view.facts = self._market_facts(view)
         facts["price_missing_minutes"] = 0
         if price.mark is None and missing is not None:
             facts["price_missing_minutes"] = max(minutes_between(missing.since, self.now), 0)
@@ -225,10 +223,10 @@ class _Observer:
             facts["volatility_1d"] = to_micro(volatility)
         return facts
 
-    def facts_of(self, view: PositionView, equity: Equity) -> dict[str, FactValue]:
-        """Compute the facts that hang on the record, on progress and on the account's equity."""
-        position = view.position
-        facts = self._record_facts(view)
+    def add_facts(self, view: PositionView, equity: Equity) -> None:
+        """Add the facts that hang on the record, on progress and on the account's equity."""
+        position, facts = view.position, view.facts
+        self._add_record_facts(view)
         unwind = self.unwinds.find(position, view.asset)
         failed = self.failed.find(position, view.asset)
         facts["unwind_cycle"] = (unwind.cycle if unwind else 0) * MICRO
@@ -248,20 +246,17 @@ class _Observer:
         facts["opened_by_strategy"] = source in self.policy.strategy_sources
         model = self.policy.scoring
         if model is not None:
-            score = model.judge({**view.facts, **facts}, view.market, view.held)
+            score = model.judge(facts, view.market, view.held)
             facts.update({} if score is None else {"health_score": score.micro})
-        return facts
 
-    def _record_facts(self, view: PositionView) -> dict[str, FactValue]:
-        record = view.record
+    def _add_record_facts(self, view: PositionView) -> None:
+        record, facts = view.record, view.facts
         recorded = record is not None and _positive(record.entry_price) is not None
-        facts: dict[str, FactValue] = {
-            "tracked": record is not None,
-            "has_entry_price": recorded or _positive(view.position.entry_price) is not None,
-            "has_exit_logic": self._has_exit_logic(record),
-        }
+        facts["tracked"] = record is not None
+        facts["has_entry_price"] = recorded or _positive(view.position.entry_price) is not None
+        facts["has_exit_logic"] = self._has_exit_logic(record)
         if record is None:
-            return facts
+            return
         if record.position_source is not None:
             facts["position_source"] = record.position_source
         if record.strategy is not None:
@@ -270,7 +265,6 @@ class _Observer:
             facts["tracked_quantity"] = to_micro(record.quantity)
             surplus = view.held - record.quantity
             facts["untracked_pct"] = to_micro(EXACT.divide(surplus, view.held)) if surplus > 0 and view.held > 0 else 0
-        return facts
 
     def _has_exit_logic(self, record: TrackerRecord | None) -> bool:
         if record is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal, localcontext
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.lots import SPOT, Book, Event, Lot, Method, Move, Realised, Sighting, Terms
 from exitplan.ruleset.model.snapshot import Side
@@ -36,8 +38,7 @@ def match_lots(
         return Book(tuple(ledger.lots), tuple(ledger.realised), tuple(ledger.appeared), tuple(ledger.departed))
 
 
-@dataclass(slots=True)
-class _Ledger:
+class _Ledger(Struct, gc=False):
     """The lots of a position in the course of its events; all of them are on one side, in the order they came."""
 
     method: Method

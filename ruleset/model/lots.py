@@ -7,10 +7,12 @@ cost of a deposit or a fee in a third coin, stays unknown: it is never zero.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.cost_basis import PRICE_DIGITS, Trade, change_of
 from exitplan.ruleset.model.snapshot import Side
@@ -29,8 +31,7 @@ Source = Literal["trade", "record", "unexplained"]
 """What a lot is known from: a trade; the price that somebody has noted of a whole position; or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Struct, frozen=True, gc=False):
     """What a unit of a position is worth: ``size`` in base units, None where it is not known; 1 for spot."""
 
     size: Decimal | None = ONE
@@ -62,8 +63,7 @@ class Terms:
 SPOT = Terms()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True, gc=False):
     """A change in what is held: above zero bought or received, below zero sold or spent.
 
     ``price`` is in ``currency``, and None where nobody has told it, or where it is no trade (``is_trade``): a fee that
@@ -80,8 +80,7 @@ class Move:
     reference: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class Sighting(Struct, frozen=True, kw_only=True, gc=False):
     """What somebody saw at a moment: how much was held, without a sign, and the average price noted of it.
 
     Without a ``quantity`` it only tells the price of what is sold later and no trade explains. The price is of so much
@@ -100,8 +99,7 @@ class Sighting:
 Event = Move | Sighting
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lot:
+class Lot(Struct, frozen=True, kw_only=True, gc=False):
     """So much of a position that was opened together; ``cost`` and ``fee`` are those of all of it, in ``currency``.
 
     ``cost`` is without fees; of a short it is what opening it brought in. None is not known.
@@ -133,8 +131,7 @@ class Lot:
         return replace(self, quantity=self.quantity - part.quantity, cost=cost, fee=fee)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Realised:
+class Realised(Struct, frozen=True, kw_only=True, gc=False):
     """What was sold (bought back, of a short) of one lot: ``gain`` is before fees, ``net`` after those of both ends.
 
     Amounts are in ``currency``; None is not known: the lot has no known cost, or was paid in another currency, or
@@ -156,8 +153,7 @@ class Realised:
         return None if self.gain is None or self.fee is None else EXACT.subtract(self.gain, self.fee)
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
+class Book(Struct, frozen=True, gc=False):
     """The lots of one position: those that are open, what sales realised, and what came or left without a trade.
 
     ``appeared`` are lots that nothing explains, as they came; ``departed`` what left without being sold: withdrawn,

@@ -7,9 +7,11 @@ where nobody asked, or the venue could not tell.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from typing import Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.values import parse_decimal, plain
 
@@ -19,8 +21,7 @@ VOLATILITY_DAYS = 30
 """How many closed days a volatility is of, where the policy does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class MarketDemand:
+class MarketDemand(Struct, frozen=True, gc=False):
     """What a plan would have to know of one market.
 
     ``volatility_days`` is of how many closed days; ``depth_within`` how far from the mid, as a fraction, the book
@@ -45,8 +46,7 @@ class MarketDemand:
 NO_DEMAND = MarketDemand()
 
 
-@dataclass(frozen=True, slots=True)
-class MarketData:
+class MarketData(Struct, frozen=True, gc=False):
     """What was read of one market; None is not known.
 
     ``volatility_1d`` is the root of the mean squared daily log returns, a fraction with six places, over
@@ -80,7 +80,7 @@ class MarketData:
 NO_DATA = MarketData()
 """Of a market that nobody asked about."""
 
-MARKET_DATA_KEYS = tuple(field.name for field in fields(MarketData))
+MARKET_DATA_KEYS = MarketData.__struct_fields__
 _KEYS = frozenset(MARKET_DATA_KEYS)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import FactValue
@@ -20,8 +21,7 @@ _OPPOSITE: Mapping[Side, Side] = {"long": "short", "short": "long"}
 _ADDS_TO: Mapping[str, Side] = {"buy": "long", "sell": "short"}
 
 
-@dataclass(frozen=True, slots=True)
-class OrderView:
+class OrderView(Struct, frozen=True, gc=False):
     """An open order and what it means for the account.
 
     ``asset`` is what it trades, ``side`` that of the position it belongs to. ``opens``: filled, it would open a
@@ -43,8 +43,7 @@ class OrderView:
         return bool(self.order.trigger_price)
 
 
-@dataclass(frozen=True, slots=True)
-class Holdings:
+class Holdings(Struct, frozen=True, gc=False):
     """What is there to be closed, by asset and side; ``money`` are the assets that are cash and no positions."""
 
     quantities: Mapping[tuple[str, Side], Decimal]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.fact_registry import FactValue
 from exitplan.ruleset.model.snapshot import Market, Position, TrackerRecord
@@ -12,8 +14,7 @@ from exitplan.ruleset.model.valuation import Price, notional_of
 from exitplan.ruleset.model.values import EXACT, ONE, ZERO, floor_to_step, is_derivative
 
 
-@dataclass(slots=True)  # frozen, making one takes three times as long, and every account makes one for each position
-class PositionView:
+class PositionView(Struct, gc=False):
     """A position and what it is worth.
 
     ``asset`` is what is held. ``entry_price`` is in the market's quote; None where none is known or none can be
@@ -21,9 +22,10 @@ class PositionView:
     known before the venue answered without a price. ``words`` are further places of its sentences: why it is what it
     is, why the cap chose it.
 
-    The last three follow from the others, and are asked for so often that they are kept: ``held`` is what an exit would
-    have to sell, in the position's units; ``value`` what that is worth in the account's quote currency, exactly, None
-    without a believed price; ``is_derivative`` says that this is a derivative and no spot holding.
+    The last four follow from the others, and are asked for so often that they are kept: ``held`` is what an exit would
+    have to sell, in the position's units, and ``everything`` what of it is on the market's step; ``value`` is what it
+    is worth in the account's quote currency, exactly, None without a believed price; ``is_derivative`` says that this
+    is a derivative and no spot holding.
     """
 
     position: Position
@@ -36,13 +38,15 @@ class PositionView:
     last_seen_price: Decimal | None = None
     facts: dict[str, FactValue] = field(default_factory=dict)
     words: dict[str, str] = field(default_factory=dict)
-    held: Decimal = field(init=False)
-    value: Decimal | None = field(init=False)
-    is_derivative: bool = field(init=False)
+    held: Decimal = ZERO
+    everything: Decimal = ZERO
+    value: Decimal | None = None
+    is_derivative: bool = False
 
     def __post_init__(self) -> None:
         """Compute what is asked for again and again."""
         self.held = held_quantity(self.position)
+        self.everything = floor_to_step(self.held, self.amount_step)
         self.value = self.worth(abs(self.position.quantity))
         self.is_derivative = is_derivative(self.position.symbol)
 
@@ -115,7 +119,7 @@ def is_sellable(view: PositionView) -> bool:
     market = view.market
     if market is None or not market.active:
         return False
-    return reaches_minimum(view, floor_to_step(view.held, market.amount_step))
+    return reaches_minimum(view, view.everything)
 
 
 def unrealised_profit(view: PositionView) -> Decimal | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, field
 
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.snapshot import Position
@@ -15,8 +16,7 @@ from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class UnwindProgress:
+class UnwindProgress(Struct, frozen=True, gc=False):
     """How far the unwind of one position has come.
 
     ``cycle`` counts the cycles done, ``remaining_pct`` is the fraction of ``initial_quantity`` they may leave.
@@ -31,16 +31,14 @@ class UnwindProgress:
     added: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class MissingPrice:
+class MissingPrice(Struct, frozen=True, gc=False):
     """Since when a venue has answered without a price, and the last one that was seen, in the market's quote."""
 
     since: datetime
     last_price: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
+class Balance(Struct, frozen=True, gc=False):
     """What an account held at a time: quantities by asset, the quote currency among them, and its equity."""
 
     at: datetime
@@ -48,8 +46,7 @@ class Balance:
     equity: Decimal = ZERO
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True, gc=False):
     """What plans depend on beside the account itself, by position key (``BTC/USD``, ``BTC/USD#short``)."""
 
     unwinds: Mapping[str, UnwindProgress] = field(default_factory=dict)
@@ -63,8 +60,7 @@ class Progress:
         return mine == (other.unwinds, other.failed_exits, other.price_missing)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept(Generic[T]):
+class Kept(Struct, Generic[T], frozen=True, gc=False):
     """What progress keeps by position key, found under the own key, else under the first of the asset and side."""
 
     entries: Mapping[str, T]

@@ -1,4 +1,4 @@
-"""Records: data classes that have a JSON form, which is written, read and described from their fields alone.
+"""Records: structs that have a JSON form, which is written, read and described from their fields alone.
 
 What a field cannot say by its name and type stands beside it: ``quantity: Annotated[Decimal, Key("How much.")]``. A
 further key of a file is a further field, and nothing else.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from operator import attrgetter
+from typing import Annotated, Any, Literal, TypeGuard, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from msgspec import NODEFAULT, Struct
 
 from exitplan.ruleset.model.values import parse_time, plain, time_text
 
@@ -36,8 +38,7 @@ Name = Annotated[str, Form.NAME]
 Sha256 = Annotated[str, Form.SHA256]
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True, gc=False):
     """What a field is in the JSON form; every field that is not ``sparse`` is always written, and required.
 
     ``name`` replaces the field's own name, ``sparse`` leaves the key out while the field has its default, ``hidden``
@@ -56,8 +57,7 @@ class Key:
         return id(self)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordField:
+class RecordField(Struct, frozen=True, gc=False):
     """One field of a record that is in its JSON form; ``kind`` is its type without what stands beside it."""
 
     attribute: str
@@ -65,15 +65,21 @@ class RecordField:
     kind: Any
     key: Key
     form: Form | None
-    default: Any = MISSING
+    default: Any = NODEFAULT
 
 
 @cache
-def record_fields(record: type) -> tuple[RecordField, ...]:
+def record_fields(record: type[Struct]) -> tuple[RecordField, ...]:
     """List the fields of a record that its JSON form has, in their order."""
     hints = get_type_hints(record, include_extras=True)
-    every = (_field(entry.name, hints[entry.name], entry.default) for entry in fields(record))
+    every = (_field(name, hints[name], default) for name, default in _defaults(record).items())
     return tuple(field for field in every if not field.key.hidden)
+
+
+def _defaults(record: type[Struct]) -> dict[str, Any]:
+    """Return the fields of a record, each with the value that it has unless it is given."""
+    names, defaults = record.__struct_fields__, record.__struct_defaults__
+    return dict(zip(names, (NODEFAULT,) * (len(names) - len(defaults)) + defaults, strict=True))
 
 
 def _field(attribute: str, hint: Any, default: Any) -> RecordField:  # noqa: ANN401 - any type
@@ -92,6 +98,11 @@ def _form_of(kind: Any) -> Form | None:  # noqa: ANN401 - any type
 def is_union(kind: Any) -> bool:  # noqa: ANN401 - any type
     """Check whether a type is one of several."""
     return get_origin(kind) in {Union, types.UnionType}
+
+
+def is_record(kind: Any) -> TypeGuard[type[Struct]]:  # noqa: ANN401 - any type
+    """Check whether a type is a record."""
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def is_enum(kind: Any) -> bool:  # noqa: ANN401 - any type
@@ -121,7 +132,7 @@ def write_record(record: object) -> Document:
 def _writer(kind: Hashable) -> Convert:
     if is_union(kind):
         return _union_writer(members_of(kind))
-    if isinstance(kind, type) and is_dataclass(kind):
+    if is_record(kind):
         return _record_writer(kind)
     if is_enum(kind):
         return lambda value: value.value
@@ -141,21 +152,33 @@ def _union_writer(members: list[Any]) -> Convert:
     return lambda value: None if value is None else write(value)
 
 
-def _record_writer(record: type) -> Convert:
-    parts = [
-        (field.attribute, field.name, field.key.sparse, field.default, _writer(field.kind))
-        for field in record_fields(record)
+def _record_writer(record: type[Struct]) -> Convert:
+    entries = record_fields(record)
+    names, values = [field.name for field in entries], _values_of([field.attribute for field in entries])
+    special = [
+        (field.name, field.key.sparse, field.default, convert)
+        for field in entries
+        if (convert := _writer(field.kind)) is not _as_it_is or field.key.sparse
     ]
 
     def write(value: Any) -> Document:  # noqa: ANN401 - a record
-        document: Document = {}
-        for attribute, name, sparse, default, convert in parts:
-            part = getattr(value, attribute)
-            if not sparse or part != default:
-                document[name] = part if convert is _as_it_is else convert(part)
+        document: Document = dict(zip(names, values(value), strict=True))
+        for name, sparse, default, convert in special:
+            part = document[name]
+            if sparse and part == default:
+                del document[name]
+            else:
+                document[name] = convert(part)
         return document
 
     return write
+
+
+def _values_of(attributes: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return what reads several attributes at once."""
+    if len(attributes) == 1:
+        return lambda value: (getattr(value, attributes[0]),)
+    return attrgetter(*attributes)
 
 
 def _as_it_is(value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -181,7 +204,7 @@ def read_record(record: type[T], document: Any) -> T:  # noqa: ANN401 - any JSON
 def _reader(kind: Hashable) -> Convert:
     if is_union(kind):
         return _union_reader(members_of(kind))
-    if isinstance(kind, type) and is_dataclass(kind):
+    if is_record(kind):
         return _record_reader(kind)
     if get_origin(kind) is not None:
         return _generic_reader(kind)
@@ -214,7 +237,7 @@ def _union_reader(members: list[Any]) -> Convert:
     return lambda value: value if isinstance(value, plain_kinds) or value is None else others[0](value)
 
 
-def _record_reader(record: type) -> Convert:
+def _record_reader(record: type[Struct]) -> Convert:
     parts = {field.name: (field, _reader(field.kind)) for field in record_fields(record)}
     required = [name for name, (field, _) in parts.items() if not field.key.sparse]
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from msgspec import Struct
+
 from exitplan.ruleset.model.snapshot import Market, Position, PriceBasis, PriceStatus, Side, Snapshot
 from exitplan.ruleset.model.values import EXACT, ONE, TWO, ZERO, quote_of
 
@@ -37,8 +39,7 @@ class Belief:
         object.__setattr__(self, "highest", EXACT.add(ONE, self.max_gap))
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(Struct, frozen=True, gc=False):
     """The mark price of a market in its own quote currency, and the rate into the account's.
 
     ``mark`` and ``basis`` are None unless ``status`` is ``ok``; ``rate`` is None where it is not known.
@@ -84,7 +85,7 @@ def price_of(snapshot: Snapshot, position: Position, belief: Belief) -> Price:
 
 def notional_of(quantity: Decimal, price: Decimal, contract_size: Decimal, *, inverse: bool) -> Decimal:
     """Return the value of a quantity in the market's quote; a contract of an inverse market is worth its size."""
-    units = quantity if contract_size is ONE else EXACT.multiply(quantity, contract_size)
+    units = quantity if contract_size == ONE else EXACT.multiply(quantity, contract_size)
     return units if inverse else EXACT.multiply(units, price)
 
 

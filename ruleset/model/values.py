@@ -63,9 +63,12 @@ def to_micro(value: Decimal) -> int:
 
 def micro_text(value: int) -> str:
     """Write millionths as a decimal with six places."""
+    if value == 0:  # as many facts are
+        return "0.000000"
     if value < 0:
         return f"-{micro_text(-value)}"
-    return f"{value // MICRO}.{value % MICRO:06}"
+    digits = str(value)
+    return f"{digits[:-6]}.{digits[-6:]}" if value >= MICRO else f"0.{digits:0>6}"
 
 
 def floor_to_step(quantity: Decimal, step: Decimal | None) -> Decimal:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+from msgspec import Struct
 
 _DIGITS = Context(
     prec=40,
@@ -27,8 +28,7 @@ MOST_VOLATILITY = Decimal(10)
 """The most that is believed, 1,000 %: a price that goes up or down 22,000-fold on a usual day is a mistake."""
 
 
-@dataclass(frozen=True, slots=True)
-class Volatility:
+class Volatility(Struct, frozen=True, gc=False):
     """A daily volatility, a fraction with six places, and of how many days it is."""
 
     value: Decimal

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum
 from typing import Annotated, Literal
+
+from msgspec import Struct, field
 
 from exitplan.ruleset.language.unwinding import ScheduleName
 from exitplan.ruleset.model.records import Form, Key, Name, Symbol
@@ -87,8 +88,7 @@ class Phase(IntEnum):
         return {1: "classify", 2: "cancel stale orders", 3: "exit", 4: "verify"}[self]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
+class Action(Struct, frozen=True, kw_only=True, gc=False):
     """One thing to do.
 
     ``side`` and ``quantity`` are those of the order sent; of a cancel those of the order and what remained of it.
@@ -179,8 +179,7 @@ class Action:
         return number
 
 
-@dataclass(frozen=True, slots=True)
-class Blocked:
+class Blocked(Struct, frozen=True, gc=False):
     """An exit that cannot run, and why; ``escalate`` asks for an alert, ``until`` is when a waiting one is due."""
 
     symbol: Annotated[Symbol, Key()]
@@ -197,8 +196,7 @@ class Blocked:
         return position_key(self.symbol, self.side)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnwindStep:
+class UnwindStep(Struct, frozen=True, kw_only=True, gc=False):
     """One cycle of an unwind as planned.
 
     ``target`` is what the cycle may leave, in the position's units. ``counts`` says that this is reached already, so
@@ -238,8 +236,7 @@ class UnwindStep:
         return self.schedule == "adaptive" and self.cycle < self.cycles
 
 
-@dataclass(frozen=True, slots=True)
-class Exit:
+class Exit(Struct, frozen=True, gc=False):
     """What the exit rule of one position comes to; ``quantity`` is what it sells, or would once it is due."""
 
     actions: tuple[Action, ...] = ()

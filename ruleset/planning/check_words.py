@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from exitplan.ruleset.planning.plan_types import (
     CheckReport,
@@ -34,8 +35,7 @@ CHECK_FAILURES = {
 """The four checks, as what is wrong where they fail."""
 
 
-@dataclass(frozen=True, slots=True)
-class FurtherCheck:
+class FurtherCheck(Struct, frozen=True, gc=False):
     """A check beside the four, shown only where it fails: its name, what fails, and what it has found."""
 
     label: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
 from exitplan.ruleset.language.policy import Policy
@@ -23,8 +24,7 @@ class AccountState(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
-@dataclass(frozen=True, slots=True)
-class Checks:
+class Checks(Struct, frozen=True, gc=False):
     """The four checks of the protocol and what stands beside them; positions by key, orders by id.
 
     ``tolerated`` is dust that is blocked. ``deferred`` could not be judged, ``unjudged`` are orders of unknown age:
@@ -68,8 +68,7 @@ class Checks:
         return AccountState.CLEANUP_IN_PROGRESS
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True, gc=False):
     """What a plan would have changed when it is done: positions closed and adopted (by key), orders cancelled (by id).
 
     ``proceeds`` are assets that it would be paid in and that are no money.
@@ -81,8 +80,7 @@ class Changes:
     proceeds: Collection[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class CheckInput:
+class CheckInput(Struct, frozen=True, gc=False):
     """What the checks look at: the account and its decisions, what the cap counts and what each exit comes to.
 
     ``stale`` are order ids, ``unwinding`` the keys of positions with an unwind under way. ``surprise`` is what the

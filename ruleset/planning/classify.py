@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of, ids_of
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy
@@ -20,8 +21,7 @@ _NOT_COUNTED = frozenset({"no-price-yet", "entry-open"})
 _UNJUDGED = frozenset({"unavailable", "implausible"})
 
 
-@dataclass(slots=True)  # not frozen for the same reason as PositionView
-class Decision:
+class Decision(Struct, gc=False):
     """What the rules say of one position; ``rule`` is None for category A, ``exit`` where no exit rule matches.
 
     ``key`` is that of the position. ``is_protected``: the policy's protect list keeps it out of the protocol.
@@ -33,9 +33,9 @@ class Decision:
     rule: ClassificationRule | None
     matched: tuple[str, ...]
     exit: ExitRule | None
-    key: str = field(init=False)
-    is_protected: bool = field(init=False)
-    is_deferred: bool = field(init=False)
+    key: str = ""
+    is_protected: bool = False
+    is_deferred: bool = False
 
     def __post_init__(self) -> None:
         """Read what is asked for again and again."""
@@ -55,8 +55,7 @@ class Decision:
         return self.category is Category.ZOMBIE_LEGACY
 
 
-@dataclass(frozen=True, slots=True)
-class CapInput:
+class CapInput(Struct, frozen=True, gc=False):
     """What the cap asks of the exits: how one is planned, and whether a position could be closed at all."""
 
     plan: Callable[[Decision], Exit]

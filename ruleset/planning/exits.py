@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from enum import IntEnum, auto
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.language.parameters import ADOPTED_SOURCE
@@ -66,8 +68,7 @@ class Rank(IntEnum):
     ADOPT = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class ExitContext:
+class ExitContext(Struct, frozen=True, gc=False):
     """What exits work with: the policy, the account, progress, and the orders that the plan cancels anyway (by id).
 
     ``group`` is what the account's group says of its positions.
@@ -82,7 +83,7 @@ class ExitContext:
     holders_by_asset: Mapping[str, list[OrderView]] = field(default_factory=dict)
     symbols_by_asset: Mapping[str, list[str]] = field(default_factory=dict)
     group: GroupOrders = NO_GROUP
-    closable_by_key: dict[str, bool] = field(default_factory=dict, init=False, compare=False)
+    closable_by_key: dict[str, bool] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -103,7 +104,11 @@ class ExitContext:
 
     def with_cancelled(self, ids: frozenset[str]) -> ExitContext:
         """Return the context of the same plan with further cancels."""
-        return replace(self, cancelled=self.cancelled | ids)
+        return self.cancelling(self.cancelled | ids, self.group)
+
+    def cancelling(self, ids: frozenset[str], group: GroupOrders) -> ExitContext:
+        """Return the context of the same account where the plan cancels other orders, or its group has a say."""
+        return replace(self, cancelled=ids, group=group, closable_by_key={})
 
     @property
     def snapshot(self) -> Snapshot:
@@ -154,9 +159,17 @@ class ExitContext:
 
     def free(self, view: PositionView, cancels: Sequence[OrderView] = ()) -> Decimal:
         """Return what can be sold once the plan's cancels and the given ones are done: never more than is held."""
-        ids = self.cancelled | {order.order.id for order in cancels}
-        released = sum((self.release(order, view) for order in self.orders_of(view) if order.order.id in ids), ZERO)
+        if not self.orders_by_asset.get(view.asset):  # as it is with most
+            return min(view.held, view.held - view.position.locked)
+        ids = {order.order.id for order in cancels}
+        released = sum(
+            (self.release(order, view) for order in self.orders_of(view) if self.is_cancelled(order, ids)), ZERO
+        )
         return min(view.held, view.held - view.position.locked + released)
+
+    def is_cancelled(self, order: OrderView, ids: Collection[str]) -> bool:
+        """Check whether the plan cancels an order anyway, or it is among these; the plan may cancel thousands."""
+        return order.order.id in self.cancelled or order.order.id in ids
 
     def closable(self, view: PositionView) -> Decimal:
         """Return what a close could sell, its own cancels counted and debts aside, on the step."""
@@ -208,7 +221,7 @@ def _plan_sale(view: PositionView, rule: ExitRule, context: ExitContext, order: 
         return _at_target(view, rule, step, is_sellable=obstacle is None)
     if obstacle == "below-minimum" and rule.is_convertible and context.policy.dust.convert:
         return _plan_conversion(view, rule, context)
-    everything = floor_to_step(view.held, view.amount_step)
+    everything = view.everything
     cancels = [] if step is not None else _once([*context.exit_orders(view), *context.opening_orders(view)])
     free = context.free(view, cancels)
     wanted = everything if step is None else Slice(view, step, price).quantity
@@ -244,9 +257,9 @@ def _with_holders(blocked: Blocked, view: PositionView, context: ExitContext, ca
     """Name what holds the balance of a locked position: the orders that stay, else the venue."""
     if blocked.reason != "locked":
         return blocked
-    gone = context.cancelled | {order.order.id for order in cancels}
-    holders = [(order.order.id, context.release(order, view)) for order in context.holders_by_asset.get(view.asset, ())]
-    ids = [order_id for order_id, amount in holders if amount > 0 and order_id not in gone]
+    gone = {order.order.id for order in cancels}
+    holders = [(order, context.release(order, view)) for order in context.holders_by_asset.get(view.asset, ())]
+    ids = [order.order.id for order, amount in holders if amount > 0 and not context.is_cancelled(order, gone)]
     by = [f"{'order' if len(ids) == 1 else 'orders'} {', '.join(ids)}"] if ids else []
     if view.position.locked > sum((amount for _, amount in holders), ZERO):
         by.append("the venue (staked, lent or in earn)")
@@ -311,8 +324,7 @@ def _obstacle(view: PositionView, rule: ExitRule, price: Decimal | None) -> Bloc
         return "market-inactive"
     if view.is_negative_balance:
         return "owed"
-    everything = floor_to_step(view.held, view.amount_step)
-    if not facts["sellable"] or not reaches_minimum(view, everything, price):
+    if not facts["sellable"] or (price is not None and not reaches_minimum(view, view.everything, price)):
         return "below-minimum"
     return "attempts-exhausted" if _is_exhausted(view, rule) else None
 

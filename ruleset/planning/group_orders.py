@@ -7,9 +7,11 @@ free and what the venue takes bound it as they bound an exit of the account's ow
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.language.conditions import AllOf
 from exitplan.ruleset.language.policy import ExitRule
@@ -26,8 +28,7 @@ GROUP_RULES: Mapping[GroupRule, str] = {
 _DUST_NUMBER = 1
 
 
-@dataclass(frozen=True, slots=True)
-class GroupOrder:
+class GroupOrder(Struct, frozen=True, gc=False):
     """What a group says of one position.
 
     With a ``rule`` it exits by that rule, whatever its own policy says; with ``step`` by a slice, else by a close.
@@ -42,8 +43,7 @@ class GroupOrder:
     holds: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GroupOrders:
+class GroupOrders(Struct, frozen=True, gc=False):
     """All that a group says of one account, by position; ``name`` and ``sha256`` are those of the group's policy."""
 
     name: str = ""

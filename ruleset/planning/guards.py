@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
+
+from msgspec import Struct
 
 from exitplan.ruleset.language.partial_evaluation import truth
 from exitplan.ruleset.language.policy import Policy
@@ -20,8 +21,7 @@ _SHOWN = Decimal("0.000001")
 _ABSURD = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True, gc=False):
     """What one guard says; ``value`` is None where it cannot be computed, which is no excuse.
 
     ``detail`` names the symbol or the reason, where there is one.
@@ -34,8 +34,7 @@ class Verdict:
     detail: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sale:
+class Sale(Struct, frozen=True, gc=False):
     """An order that closes (part of) a position, as guards see it: its value, and the market it goes to."""
 
     symbol: str
@@ -43,8 +42,7 @@ class Sale:
     market: Market | None
 
 
-@dataclass(frozen=True, slots=True)
-class BalanceChange:
+class BalanceChange(Struct, frozen=True, gc=False):
     """How what an account holds differs from the last run, at today's prices: the values then and now.
 
     ``is_emptied``: nothing is there although something is known to have been.

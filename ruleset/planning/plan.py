@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
-import orjson
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.durable import ENGINE_NAME, ENGINE_VERSION
 from exitplan.ruleset.errors import FileIsInvalid, PlanIsAltered
@@ -19,15 +17,17 @@ from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.language.policy import Policy, Protection
 from exitplan.ruleset.model.account_view import Debt, OtherCash
 from exitplan.ruleset.model.fact_registry import Facts
+from exitplan.ruleset.model.hashing import digest_of
 from exitplan.ruleset.model.records import Document as Document  # noqa: PLC0414 - handed on to those who read plans
 from exitplan.ruleset.model.records import read_record, write_record
-from exitplan.ruleset.model.snapshot import Market, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Market
+from exitplan.ruleset.model.snapshot_writing import snapshot_sha256
 from exitplan.ruleset.model.values import EXACT, ZERO, later, micro_text
-from exitplan.ruleset.model.visible import with_escapes
 from exitplan.ruleset.planning.actions import SELLING, SIX_PLACES, Action, UnwindStep
 from exitplan.ruleset.planning.checks import Checks
 from exitplan.ruleset.planning.classify import Decision
 from exitplan.ruleset.planning.guards import Verdict
+from exitplan.ruleset.planning.plan_text import HASHED, digest, position_documents, positions_text
 from exitplan.ruleset.planning.plan_types import (
     CashLine,
     CheckReport,
@@ -77,28 +77,33 @@ def write_plan(
     """
     with localcontext(EXACT):
         plan = _plan_of(given, draft, overrides)
-    plan = replace(plan, account=replace(plan.account, address=address, key=key))
-    document = plan.document
-    for action, number in zip(document["actions"], action_ids(plan.actions), strict=True):
-        action["id"] = number
-    digest = digest_of(_without_ids(document))
-    document["plan_id"] = f"{given.now:%Y%m%dT%H%M%SZ}-{digest[:12]}"
-    for action in document["actions"]:
-        action["client_order_id"] = client_order_id(f"{document['plan_id']}-{digest}", action["id"])
-    document["sha256"] = plan_sha256(document)
-    actions = tuple(
-        replace(action, id=written["id"], client_order_id=written["client_order_id"])
-        for action, written in zip(plan.actions, document["actions"], strict=True)
+    numbers = zip(plan.actions, action_ids(plan.actions), strict=True)
+    plan = replace(
+        plan,
+        account=replace(plan.account, address=address, key=key),
+        actions=tuple(replace(action, id=number) for action, number in numbers),
     )
-    plan = replace(plan, plan_id=document["plan_id"], actions=actions, sha256=document["sha256"])
-    vars(plan)["document"] = document  # as it would be written anew, which takes its time for thousands of positions
+    body, texts = write_record(replace(plan, positions=())), list[bytes]()
+    documents: list[Document] = []
+    for documents in position_documents(plan.positions):
+        texts.append(positions_text(documents, HASHED))
+    made = digest(_without_ids(body), texts)
+    plan_id = f"{given.now:%Y%m%dT%H%M%SZ}-{made[:12]}"
+    ids = [client_order_id(f"{plan_id}-{made}", action.id) for action in plan.actions]
+    body["plan_id"] = plan_id
+    for action, own in zip(body["actions"], ids, strict=True):
+        action["client_order_id"] = own
+    body["sha256"] = digest(_without(body, "sha256"), texts)
+    actions = tuple(replace(action, client_order_id=own) for action, own in zip(plan.actions, ids, strict=True))
+    plan = replace(plan, plan_id=plan_id, actions=actions, sha256=body["sha256"])
+    if len(texts) <= 1:  # as it would be written anew
+        vars(plan)["document"] = {**body, "positions": documents}
     return plan
 
 
 def _without_ids(document: Document) -> Document:
     """Return what the ids of a plan are made of: everything but them, the versions, and the hash."""
-    made = ("format_version", "tool_version", "plan_id", "sha256")
-    body = _without(document, *made)
+    body = _without(document, "format_version", "tool_version", "plan_id", "sha256")
     return {**body, "actions": [_without(action, "client_order_id") for action in body["actions"]]}
 
 
@@ -157,31 +162,10 @@ def checks_document(checks: Checks) -> Document:
     return write_record(report_of(checks))
 
 
-def plan_bytes(plan: Plan) -> bytes:
-    """Write a plan as the bytes of its file."""
-    return with_escapes(orjson.dumps(plan.document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-
-
 def plan_sha256(document: Mapping[str, Any]) -> str:
     """Hash a plan without the hash it carries."""
     rest = {key: value for key, value in document.items() if key != "sha256"}
     return digest_of(rest)
-
-
-def digest_of(document: Document) -> str:
-    """Hash a document: the order of its keys makes no difference."""
-    try:
-        text = orjson.dumps(document, option=orjson.OPT_SORT_KEYS, default=_number)
-    except TypeError:  # integers beyond 64 bits: a tracker's own keys, and altered plans, may hold them
-        text = json.dumps(document, sort_keys=True, default=_number).encode()
-    return hashlib.sha256(text).hexdigest()
-
-
-def _number(value: Any) -> str:  # noqa: ANN401 - whatever a file held
-    """Write a number with a fraction, which only the tracker's own keys and altered plans hold."""
-    if isinstance(value, Decimal):
-        return f"decimal:{value}"
-    raise TypeError(f"a plan holds no {type(value).__name__}")
 
 
 def ensure_unaltered(document: Mapping[str, Any]) -> None:
@@ -222,7 +206,7 @@ def _plan_of(given: PlanInput, draft: Draft, overrides: Mapping[str, Any]) -> Pl
             policy.name, policy.sha256, {name: Decimal(value) for name, value in sorted(overrides.items())}
         ),
         snapshot=PlanSnapshot(
-            digest_of(snapshot_to_document(snapshot)),
+            snapshot_sha256(snapshot),
             snapshot.taken_at,
             account.equity.total,
             account.equity.managed,
@@ -285,7 +269,8 @@ def _position(
 
 def shown_facts(facts: Facts) -> dict[str, FactShown]:
     """Return facts as plans and explanations show them: numbers with their six places."""
-    return {name: value if isinstance(value, (str, bool)) else micro_text(value) for name, value in facts.items()}
+    # A truth value is an int too, but not by its very type.
+    return {name: micro_text(value) if type(value) is int else value for name, value in facts.items()}  # type: ignore[misc]
 
 
 def _cash_line(money: OtherCash) -> CashLine:

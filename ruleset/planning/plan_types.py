@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.fact_registry import Category
 from exitplan.ruleset.model.records import Document, Key, Name, Sha256, Symbol, write_record
@@ -20,8 +22,7 @@ from exitplan.ruleset.planning.warnings import PlanWarning
 FactShown = str | bool
 
 
-@dataclass(frozen=True, slots=True)
-class PlanAccount:
+class PlanAccount(Struct, frozen=True, gc=False):
     """The account that a plan is for."""
 
     id: Annotated[Name, Key("The account.")]
@@ -33,8 +34,7 @@ class PlanAccount:
     key: Annotated[str | None, Key("The fingerprint of the API key it was read with.", sparse=True)] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PlanPolicy:
+class PlanPolicy(Struct, frozen=True, gc=False):
     """The policy that a plan was made by."""
 
     name: Annotated[str, Key("The policy's name.")]
@@ -42,16 +42,14 @@ class PlanPolicy:
     overrides: Annotated[Mapping[str, Decimal], Key("Parameters set over the policy, by name.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanHealth:
+class PlanHealth(Struct, frozen=True, gc=False):
     """The health model that positions were scored by."""
 
     model: Annotated[Name, Key("The model's name.")]
     sha256: Annotated[Sha256, Key("The model's hash.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanSnapshot:
+class PlanSnapshot(Struct, frozen=True, gc=False):
     """The reading of the account that a plan was made from."""
 
     sha256: Annotated[Sha256, Key("The hash of the snapshot.")]
@@ -61,16 +59,14 @@ class PlanSnapshot:
     recorded: Annotated[bool, Key("It was read from a file, and not from the account's venue.", sparse=True)] = False
 
 
-@dataclass(frozen=True, slots=True)
-class PlanGroup:
+class PlanGroup(Struct, frozen=True, gc=False):
     """The group that had a say in a plan: it is applied only as part of the group's plan."""
 
     name: Annotated[Name, Key("The group.")]
     sha256: Annotated[Sha256, Key("The hash of the group's policy.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PlanEngine:
+class PlanEngine(Struct, frozen=True, gc=False):
     """The rule engine that decided."""
 
     name: Annotated[str, Key("The rule engine.")]
@@ -78,8 +74,7 @@ class PlanEngine:
     checked: Annotated[bool, Key("Whether its answers were checked.")]
 
 
-@dataclass(frozen=True, slots=True)
-class CashLine:
+class CashLine(Struct, frozen=True, gc=False):
     """Money of the account in another currency than its quote."""
 
     currency: Annotated[Name, Key("The currency.")]
@@ -89,8 +84,7 @@ class CashLine:
     value: Annotated[Decimal | None, Key("What it is worth in quote; null without a rate.")]
 
 
-@dataclass(frozen=True, slots=True)
-class DebtLine:
+class DebtLine(Struct, frozen=True, gc=False):
     """What the account owes, of a currency or of a position."""
 
     amount: Annotated[Decimal, Key("How much is owed.")]
@@ -99,16 +93,14 @@ class DebtLine:
     symbol: Annotated[Symbol | None, Key("The position that is owed.", sparse=True)] = None
 
 
-@dataclass(frozen=True, slots=True)
-class ShownProtection:
+class ShownProtection(Struct, frozen=True, gc=False):
     """Why a position is never touched."""
 
     reason: Annotated[str | None, Key("The owner's reason.")]
     until: Annotated[datetime | None, Key("Until when; null for ever.")]
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedPosition:
+class PlannedPosition(Struct, frozen=True, gc=False):
     """A position with its category and why; ``rule`` is None for category A."""
 
     symbol: Annotated[Symbol, Key()]
@@ -142,8 +134,7 @@ class PlannedPosition:
         return self.unwind is not None and self.unwind.counts
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOrder:
+class LeftOrder(Struct, frozen=True, gc=False):
     """A stale order that stays, because its symbol is protected."""
 
     order_id: Annotated[Name, Key("The order.")]
@@ -154,8 +145,7 @@ class LeftOrder:
     reason: Annotated[str, Key("Why it stays.")]
 
 
-@dataclass(frozen=True, slots=True)
-class GuardResult:
+class GuardResult(Struct, frozen=True, gc=False):
     """What one guard says of the plan; ``value`` is None where it cannot be computed, which is no excuse."""
 
     name: Annotated[str, Key("The guard.")]
@@ -165,8 +155,7 @@ class GuardResult:
     detail: Annotated[str | None, Key("The symbol or the reason, where there is one.", sparse=True)] = None
 
 
-@dataclass(frozen=True, slots=True)
-class PositionCount:
+class PositionCount(Struct, frozen=True, gc=False):
     """The check of the cap."""
 
     passed: Annotated[bool, Key("Whether it holds.", name="pass")]
@@ -174,8 +163,7 @@ class PositionCount:
     max: Annotated[int, Key("How many it allows.")]
 
 
-@dataclass(frozen=True, slots=True)
-class ZombiePositions:
+class ZombiePositions(Struct, frozen=True, gc=False):
     """The check for zombies."""
 
     passed: Annotated[bool, Key("Whether it holds.", name="pass")]
@@ -184,8 +172,7 @@ class ZombiePositions:
     tolerated_dust: Annotated[tuple[str, ...], Key("Dust that cannot be sold and is not held against the account.")]
 
 
-@dataclass(frozen=True, slots=True)
-class RegisteredPositions:
+class RegisteredPositions(Struct, frozen=True, gc=False):
     """The check of the position tracker."""
 
     passed: Annotated[bool, Key("Whether it holds.", name="pass")]
@@ -194,8 +181,7 @@ class RegisteredPositions:
     unwinding: Annotated[tuple[str, ...], Key("Those of them that an unwind is closing.")]
 
 
-@dataclass(frozen=True, slots=True)
-class StaleOrders:
+class StaleOrders(Struct, frozen=True, gc=False):
     """The check for stale orders."""
 
     passed: Annotated[bool, Key("Whether it holds.", name="pass")]
@@ -203,8 +189,7 @@ class StaleOrders:
     total: Annotated[int, Key("How many orders are open.")]
 
 
-@dataclass(frozen=True, slots=True)
-class FourChecks:
+class FourChecks(Struct, frozen=True, gc=False):
     """The four checks of a clean account."""
 
     position_count: Annotated[PositionCount, Key("Within the cap.")]
@@ -213,8 +198,7 @@ class FourChecks:
     stale_orders: Annotated[StaleOrders, Key("No stale orders.")]
 
 
-@dataclass(frozen=True, slots=True)
-class CheckReport:
+class CheckReport(Struct, frozen=True, gc=False):
     """The four checks, and the state they come to."""
 
     state: Annotated[AccountState, Key("The state that the checks come to.")]
@@ -229,8 +213,7 @@ class CheckReport:
     unread: Annotated[tuple[str, ...], Key("What of the account could not be asked for.", sparse=True)] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PlanSummary:
+class PlanSummary(Struct, frozen=True, gc=False):
     """Counts of what a plan holds, and the value of what it sells."""
 
     actions: Annotated[Mapping[str, int], Key("How many actions, by kind.")]
@@ -253,8 +236,7 @@ class PlanSummary:
     ] = 0
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(Struct, frozen=True, dict=True):
     """What exitplan would do with an account, and why."""
 
     format_version: Annotated[Literal[1], Key("The version of this file's format.")]

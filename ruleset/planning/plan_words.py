@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.language.parameters import GUARDS
 from exitplan.ruleset.model.values import EXACT, plain
@@ -154,8 +156,7 @@ def reached_text(step: UnwindStep) -> str:
     return f"{cycle_name(step.cycle, step.cycles)} is reached already: at most {exact(step.target)} is held"
 
 
-@dataclass(frozen=True, slots=True)
-class ExitPart:
+class ExitPart(Struct, frozen=True, gc=False):
     """The exits of one rule, each after what is cancelled for it, and the reason that all of them ``share``."""
 
     rule: str

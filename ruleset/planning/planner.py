@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.rulebook import Rulebook, first_of
 from exitplan.ruleset.language.policy import Policy, Rule
@@ -28,8 +30,7 @@ from exitplan.ruleset.planning.guards import Verdict, judge
 from exitplan.ruleset.planning.warnings import PlanWarning, find_warnings
 
 
-@dataclass(frozen=True, slots=True)
-class PlanScope:
+class PlanScope(Struct, frozen=True, gc=False):
     """What a plan is narrowed to; empty means everything.
 
     A narrowed plan decides as the whole one would, and then leaves out the actions (and exits) outside its scope.
@@ -60,8 +61,7 @@ class PlanScope:
         return self.phase is None or self.phase == phase
 
 
-@dataclass(frozen=True, slots=True)
-class StaleOrder:
+class StaleOrder(Struct, frozen=True, gc=False):
     """An open order that an order rule wants cancelled; one on a protected symbol is left."""
 
     view: OrderView
@@ -78,8 +78,7 @@ class StaleOrder:
         return self.view.is_protected
 
 
-@dataclass(frozen=True, slots=True)
-class PlanInput:
+class PlanInput(Struct, frozen=True, gc=False):
     """Everything a plan depends on; ``is_recorded`` says that the snapshot comes from a file.
 
     ``seen`` is an observation that was made already: it changes nothing, and saves making the same one anew. ``group``
@@ -104,8 +103,7 @@ class PlanInput:
         return observe(*asked)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True, gc=False):
     """A plan before it is written: what was decided, and what is to be done.
 
     ``given`` is what it was made of. ``excess`` is how many positions there are above the cap; ``cap_candidates`` are
@@ -134,8 +132,7 @@ class Draft:
             return (*found, *_balance_warning(self.guards))
 
 
-@dataclass(frozen=True, slots=True)
-class Exits:
+class Exits(Struct, frozen=True, gc=False):
     """Exits, each planned once: the cap asks for some of them before the plan does."""
 
     context: ExitContext
@@ -169,7 +166,7 @@ def _draft(given: PlanInput) -> Draft:
     cap = CapInput(unscoped.of, context.is_closable)
     decisions, counted = decide(given.rulebook, account.positions, cap)
     is_own = cancelled == everything and not given.group.orders
-    scoped = unscoped if is_own else Exits(replace(context, cancelled=_ids(cancelled), group=given.group))
+    scoped = unscoped if is_own else Exits(context.cancelling(_ids(cancelled), given.group))
     wanted = directed(decisions, given.group)  # the cap and the checks ask what the account's own policy says
     exits = _plan_exits(wanted, scoped, scope)
     actions = [_stale_cancel(account, order) for order in cancelled]

@@ -8,10 +8,11 @@ So a plan that somebody altered, or whose reason is gone, does nothing that a ne
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from exitplan.ruleset.engine.trace import is_true
 from exitplan.ruleset.language.policy import ExitRule, Policy
@@ -38,8 +39,7 @@ class Standing(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Struct, frozen=True, gc=False):
     """What decides over one action, and how much of it may be sent at most; None means no limit but its own."""
 
     standing: Standing
@@ -47,8 +47,7 @@ class Judgement:
     most: Decimal | None = None
 
 
-@dataclass(frozen=True)
-class Redecision:
+class Redecision(Struct, frozen=True, dict=True):
     """A plan's actions against a fresh draft of the whole account.
 
     ``sold`` is what the plan's own orders have taken from a position since it was made, by key; ``pending`` are the
@@ -255,7 +254,7 @@ class Redecision:
     def _is_convertible(self, action: Action, view: PositionView) -> bool:
         """Check that the policy converts what the rule of an action closes, and that it is too small to be sold."""
         rule = next((one for one in self.policy.exits if one.id == action.rule), None)
-        everything = floor_to_step(view.held, view.amount_step)
+        everything = view.everything
         is_small = not reaches_minimum(view, everything, limit_price(view, self.policy))
         return self.policy.dust.convert and rule is not None and rule.is_convertible and is_small
 

@@ -16,8 +16,9 @@ All shares are fractions, and exact to 50 digits.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, localcontext
+
+from msgspec import Struct
 
 from exitplan.ruleset.language.unwinding import Unwind
 from exitplan.ruleset.model.values import ONE, ZERO
@@ -81,8 +82,7 @@ def bounded(share: Decimal, unwind: Unwind) -> Decimal:
     return min(max(share, unwind.min_pct), unwind.max_pct)
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Struct, frozen=True, gc=False):
     """What a schedule is expected to do: what is left after each cycle, as shares of what is held before them."""
 
     left: tuple[Decimal, ...]

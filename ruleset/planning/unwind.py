@@ -11,9 +11,11 @@ cycles may follow the last one, each with as much as the market takes then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.position_view import PositionView, reaches_minimum
@@ -68,8 +70,7 @@ def next_step(view: PositionView, progress: UnwindProgress | None, policy: Polic
     return _paced(step, held, grown, most)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledSlice:
+class ScheduledSlice(Struct, frozen=True, gc=False):
     """What a schedule leaves of the initial quantity after a cycle, and how it came to that.
 
     ``rest_pct`` is the share of the rest that the cycle closes, ``volatility`` what it goes by; None where the schedule
@@ -175,8 +176,7 @@ def is_reached(held: Decimal, step: UnwindStep, amount_step: Decimal | None) -> 
     return held - step.target < (amount_step or DEFAULT_STEP)
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True, gc=False):
     """What a cycle sells; ``price`` is the order's own, None means the mark."""
 
     view: PositionView
@@ -186,7 +186,7 @@ class Slice:
     @property
     def everything(self) -> Decimal:
         """All that can be sold of the position."""
-        return floor_to_step(self.view.held, self.view.amount_step)
+        return self.view.everything
 
     @property
     def quantity(self) -> Decimal:
@@ -234,8 +234,7 @@ def _step(view: PositionView) -> Decimal:
     return view.amount_step or DEFAULT_STEP
 
 
-@dataclass(frozen=True, slots=True)
-class ComingCycle:
+class ComingCycle(Struct, frozen=True, gc=False):
     """A cycle to come: when it can be done at the earliest, what it sells and leaves, in the position's units."""
 
     at: datetime

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
+
+from msgspec import Struct
 
 from exitplan.ruleset.engine.market_demand import UNWINDING, wanted_market_data
 from exitplan.ruleset.language.policy import HEALTH_SCORE, Policy
@@ -50,8 +51,7 @@ UNTRACKED_PCT = 100_000
 """The share of a position above its record, in millionths, from which on it is told."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanWarning:
+class PlanWarning(Struct, frozen=True, gc=False):
     """One thing that a person should know; ``nearest`` is the name that was probably meant."""
 
     kind: Annotated[WarningKind, Key("What it is about.", meanings=WARNING_KINDS)]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.language.conditions import OPERATORS, Operator
 from exitplan.ruleset.model.fact_registry import Fact, FactType

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
-from exitplan.ruleset.model.records import Form, RecordField, bare, is_enum, is_union, members_of, record_fields
+from exitplan.ruleset.model.records import (
+    Form,
+    RecordField,
+    bare,
+    is_enum,
+    is_record,
+    is_union,
+    members_of,
+    record_fields,
+)
 from exitplan.schemas.shapes.common import (
     Schema,
     figure,
@@ -50,8 +58,8 @@ def _shape(kinds: list[Any], about: str) -> Schema:
     (kind,) = kinds
     if get_origin(kind) is not None:
         return _generic(kind, about)
-    if is_dataclass(kind):
-        return described(cast("type", kind), about)
+    if is_record(kind):
+        return described(kind, about)
     if is_enum(kind):
         return one_of({str(member.value): "" for member in kind}, about)
     return _SCALARS[kind](about)

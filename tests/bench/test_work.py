@@ -8,7 +8,7 @@ import pytest
 
 from bench.work import FLOOR, count_calls, count_work, work_table
 
-MOST = {"file to snapshot": 2.8, "mixed account to plan": 9.2, "far over the cap to plan": 13.8}
+MOST = {"file to snapshot": 0.9, "mixed account to plan": 6.6, "far over the cap to plan": 10.4}
 """The most calls that a position may take, as a multiple of the floor: a tenth above what it takes."""
 GROWTH = 1.1
 

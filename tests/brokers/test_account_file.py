@@ -16,7 +16,7 @@ from exitplan.brokers.paper import storage
 from exitplan.brokers.paper.broker import PaperBroker, open_paper_account
 from exitplan.brokers.protocol import Clock, Found
 from exitplan.ruleset.errors import AccountIsLocked, AccountUnreadable, DataFolderUnusable, FileIsInvalid
-from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.model.values import time_text
 from exitplan.schemas.documents import load_document
 from tests.brokers.accounts import NOW, by_client_id, by_id, d, done, limit, order, recorded, snapshot

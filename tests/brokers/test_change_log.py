@@ -20,7 +20,7 @@ from exitplan.brokers.paper.changes import RecordingEngine, change_from_document
 from exitplan.brokers.paper.options import read_options
 from exitplan.brokers.protocol import Found, OrderReference
 from exitplan.ruleset.errors import AccountUnreadable, DataFolderUnusable, FileIsInvalid
-from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from tests.brokers.accounts import NOW, by_client_id, charging, d, done, limit, order, snapshot
 from tests.brokers.test_account_file import open_at, write
 from tests.brokers.test_laws import STEPS, Step, fresh, take

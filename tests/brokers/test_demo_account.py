@@ -14,7 +14,8 @@ from exitplan.brokers.registry import open_broker
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy, Protection, compile_policy
 from exitplan.ruleset.model.progress import Progress, UnwindProgress
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.planner import Draft, PlanInput, draft_plan
 from exitplan.schemas.documents import load_document

@@ -16,7 +16,9 @@ from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.paper.orders import Hold, PaperOrder, sum_exactly
 from exitplan.brokers.protocol import ConvertRequest, OrderReference, OrderRequest
-from exitplan.ruleset.model.snapshot import OrderSide, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.snapshot import OrderSide
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from tests.brokers.accounts import NOW, by_client_id, charging, d, snapshot
 
 SYMBOL = "ETH/USD"

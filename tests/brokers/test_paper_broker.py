@@ -11,7 +11,8 @@ import pytest
 from exitplan.brokers.paper.broker import PaperBroker, open_paper_account
 from exitplan.brokers.paper.engine import Prices
 from exitplan.brokers.protocol import Broker, Capabilities, ConvertRequest, Found, NotFound, Unknown
-from exitplan.ruleset.model.snapshot import Conversion, Position, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Conversion, Position
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from tests.brokers.accounts import NOW, by_client_id, by_id, d, done, limit, order, reason, snapshot
 
 

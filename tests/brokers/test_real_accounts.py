@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.protocol import OrderReference
-from exitplan.ruleset.model.snapshot import (
-    Cash,
-    Market,
-    OpenOrder,
-    Position,
-    Snapshot,
-    snapshot_from_document,
-    snapshot_to_document,
-)
+from exitplan.ruleset.model.snapshot import Cash, Market, OpenOrder, Position, Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from tests.brokers.accounts import (
     MARKETS,
     NOW,
@@ -130,7 +124,7 @@ def test_nobody_buys_into_an_empty_side_of_the_book() -> None:
     ],
 )
 def test_an_order_above_a_maximum_is_refused(most: dict[str, object], expected: str) -> None:
-    venue = engine(snapshot(markets={"ETH/USD": replace(MARKETS["ETH/USD"], **most)}))  # type: ignore[arg-type] # by name
+    venue = engine(snapshot(markets={"ETH/USD": replace(MARKETS["ETH/USD"], **most)}))
     assert reason(venue.place(order("sell", "2"), NOW)) == expected
     done(venue.place(order("sell", "1.5"), NOW))
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.protocol import OrderReference, OrderReport

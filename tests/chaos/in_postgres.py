@@ -30,7 +30,8 @@ from exitplan.executor.store.postgres.records import Records
 from exitplan.executor.store.postgres.tracker_row import TrackerRow
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.ruleset.errors import AccountIsLocked
-from exitplan.ruleset.model.snapshot import TrackerRecord, tracker_from_document
+from exitplan.ruleset.model.snapshot import TrackerRecord
+from exitplan.ruleset.model.snapshot_reading import tracker_from_document
 from exitplan.schemas.documents import parse_document
 from tests.chaos.world import World
 from tests.executor.crashes import Points, raise_crash

@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from exitplan.cli.main import app
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from exitplan.executor.groups.saga import Saga
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.policies import shipped_policy
 from tests.builders import record
 from tests.cli.conftest import xp

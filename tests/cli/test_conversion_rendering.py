@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.cli.rendering.plan import plan_parts, summary_line
 from exitplan.ruleset.model.snapshot import Conversion

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from exitplan.executor.store.saved_plan import load_group_plan
-from exitplan.ruleset.planning.plan import plan_bytes, plan_sha256
+from exitplan.ruleset.planning.plan import plan_sha256
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from tests.cli.conftest import Ran, xp
 from tests.cli.group_desk import change_account, die_after, make_desk, positions
 from tests.executor.groups.group_scene import CASH, HEDGE, PERP, SPOT

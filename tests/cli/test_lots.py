@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft7Validator
+from msgspec import structs
 
 from exitplan.cli.rendering.lot_files.forms import FORMS, left_out
 from exitplan.executor.lots.accounts import AccountLots, OpenLot, PositionLots
@@ -92,7 +93,7 @@ def test_what_a_form_does_not_hold_is_told() -> None:
 def test_a_contract_of_which_nobody_knows_what_it_realised_is_told_where_it_would_stand(name: str, told: int) -> None:
     known = account().positions[-1]
     (part,) = known.realised
-    contract = replace(known, realised=(replace(part, gain=None),))
+    contract = replace(known, realised=(structs.replace(part, gain=None),))
     said = "the gain of 1 part that was sold is not known"
     assert list(left_out(FORMS[name], replace(account(), positions=(contract,)))).count(said) == told
 
@@ -138,7 +139,7 @@ def test_without_the_venue_the_same_is_realised_and_nothing_valued(folder: Path)
 
 
 def test_what_a_lot_is_worth_is_in_the_currency_of_its_market_and_its_cost_in_its_own() -> None:
-    lot = replace(position("AAA/USD", "AAA", "FIFO").open[0].lot, currency="EUR")
+    lot = structs.replace(position("AAA/USD", "AAA", "FIFO").open[0].lot, currency="EUR")
     held = replace(position("AAA/USD", "AAA", "FIFO"), open=(OpenLot(lot, d(110), d(220), None, "USD"),), realised=())
     lots = replace(account(), positions=(held,))
     (row,) = csv.DictReader(FORMS["csv"].write([lots]).decode().splitlines())

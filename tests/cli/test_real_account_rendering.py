@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from exitplan.cli.rendering.checks import checks_table, next_step
 from exitplan.cli.rendering.plan import plan_parts, summary_line

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console, RenderableType
 from syrupy.assertion import SnapshotAssertion
 
@@ -24,7 +24,8 @@ from exitplan.executor.store.history import AccountStatus
 from exitplan.executor.store.state import Metrics, State
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.ruleset.model.progress import UnwindProgress
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import parse_time
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import GuardResult, Plan

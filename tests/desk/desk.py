@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import pytest
 import yaml
+from msgspec import structs
 
 from exitplan.brokers.live.limits import TokenBucket
 from exitplan.brokers.paper.options import read_options
@@ -34,7 +35,8 @@ from exitplan.executor.watching.accounts import accounts_now, open_as_it_is
 from exitplan.executor.watching.rounds import Round
 from exitplan.executor.watching.schedule import Pace
 from exitplan.executor.watching.watcher import Surroundings, Watcher
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.policies import shipped_policy
 from tests.executor.alerting.receiver import Receiver, receiver
 from tests.executor.scene import StillClock, ensure_registered
@@ -99,7 +101,7 @@ class Desk:
         else:
             paper = self.root / "paper" / f"{name}.json"
             paper.parent.mkdir(exist_ok=True)
-            paper.write_text(_json(snapshot_to_document(replace(account, account=name))))
+            paper.write_text(_json(snapshot_to_document(structs.replace(account, account=name))))
         document = {
             "version": 1,
             "name": name,

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import yaml
+from msgspec import structs
 
 from exitplan.brokers.identity import identity_of
 from exitplan.brokers.paper.account_file import Owner, PaperFile
@@ -30,15 +31,9 @@ from exitplan.executor.store.file_store import files_below, folder_of
 from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.store.state import State, state_from_document
 from exitplan.executor.verify import verify_account
-from exitplan.ruleset.model.snapshot import (
-    OpenOrder,
-    Position,
-    PriceStatus,
-    Snapshot,
-    TrackerRecord,
-    snapshot_to_document,
-    tracker_from_document,
-)
+from exitplan.ruleset.model.snapshot import OpenOrder, Position, PriceStatus, Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_reading import tracker_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.checks import AccountState, Checks
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.planner import PlanScope
@@ -185,7 +180,7 @@ class Scene:
         """Write the tracker's file; records are named by the base currency."""
         quote = self.policy["account"]["quote"]
         account = {f"{base}/{quote}": entry for base, entry in records.items()}
-        document = snapshot_to_document(replace(snapshot(), tracker=account))
+        document = snapshot_to_document(structs.replace(snapshot(), tracker=account))
         self.folder.path.mkdir(parents=True, exist_ok=True)
         self.folder.tracker.write_bytes(orjson.dumps({"positions": document["tracker"], "last_updated": None}))
 
@@ -268,7 +263,7 @@ def stage(root: Path, account: Snapshot, base: str = "default", **changes: Any) 
     }
     policy = {"version": 1, "name": "test", "extends": str(shipped_policy(base)), **parts}
     scene = Scene(root, StillClock(), Trouble(), {**policy, **changes})
-    scene._write(snapshot_to_document(replace(account, account=block["id"])))
+    scene._write(snapshot_to_document(structs.replace(account, account=block["id"])))
     return scene
 
 

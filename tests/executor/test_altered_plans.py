@@ -6,7 +6,6 @@ import copy
 import itertools
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.brokers.protocol import OrderReference, OrderRequest
 from exitplan.executor.apply.apply import apply_plan, check_plan

@@ -13,7 +13,7 @@ import pytest
 import exitplan
 from exitplan import errors
 from exitplan.executor.accounts.account import Account
-from exitplan.ruleset.planning.plan import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.schemas.policies import SHIPPED
 from tests.executor.conftest import Stage
 from tests.executor.scene import legacy

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, PlanIsAltered, PlanIsUsed, RefusedByGuard

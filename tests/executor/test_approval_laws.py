@@ -26,7 +26,7 @@ from exitplan.executor.escalation.ladder import tend
 from exitplan.executor.watching.rounds import round_of
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.language.approval import read_approval
-from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.self_approval import may_apply_alone

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from msgspec import structs
 
 from exitplan.brokers.identity import Identity, identity_of
 from exitplan.brokers.venues import KNOWN, dialect_of
@@ -130,7 +131,7 @@ def test_a_plan_made_at_one_account_is_not_applied_at_another(on_stage: Stage, o
 def test_an_apply_is_refused_where_the_journal_is_about_another_account(on_stage: Stage) -> None:
     scene = on_stage(legacy())
     verify_account(live(scene))
-    plan = replace(made(live(scene)))
+    plan = structs.replace(made(live(scene)))
     document = orjson.loads(orjson.dumps(plan.document))
     del document["account"]["key"]
     document["sha256"] = plan_sha256(document)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.brokers.protocol import ConvertRequest, Done, OrderReport
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, PlanIsStale

@@ -6,13 +6,13 @@ import itertools
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.brokers.protocol import Capabilities, Done, LookUp, OrderReference, OrderReport, Outcome, Unknown
 from exitplan.executor.apply.events import Stop

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.executor.store.halt import NAME, Halt, find_halt, halt, halts_in, resume
 from exitplan.ruleset.errors import AccountIsHalted, DataFolderUnusable

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.executor.apply.quantities import a_little_less, amount_step, at_most, sendable_quantity
 from exitplan.ruleset.model.position_view import PositionView

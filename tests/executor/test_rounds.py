@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from exitplan.executor.accounts.account import load_account_file
 from exitplan.executor.apply.apply import apply_plan
@@ -173,10 +174,10 @@ def test_what_is_wanted_no_more_waits_no_more(on_stage: Stage) -> None:
 
 def test_which_exit_comes_first_is_no_part_of_the_question() -> None:
     plan = typed_plan_of(snapshot(position("AAA/USD", "0.03"), position("BBB/USD", "0.02")))
-    turned = replace(plan, actions=plan.actions[::-1])
+    turned = structs.replace(plan, actions=plan.actions[::-1])
     assert len(plan.actions) == 2
     assert content_of(turned) == content_of(plan)
-    assert content_of(replace(plan, actions=plan.actions[:1])) != content_of(plan)
+    assert content_of(structs.replace(plan, actions=plan.actions[:1])) != content_of(plan)
     assert not have_moved(prices_of(plan), prices_of(turned), Decimal(0))
     assert have_moved(prices_of(plan), {}, Decimal(1))
 

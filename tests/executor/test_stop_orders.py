@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.brokers.protocol import Capabilities, OrderRequest
 from exitplan.executor.apply.orders import order_for, takes_stops

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from msgspec import structs
 
 from bench.fleet.world import BETWEEN
 from exitplan.executor.accounts.account import Account, AccountFile
@@ -81,7 +82,9 @@ class FailingWorld(ToldWorld):
             raise AccountUnreadable(self.fails)
         snapshot = super().read(number, account)
         return (
-            replace(snapshot, cash=replace(snapshot.cash, free=snapshot.cash.free / 10)) if self.is_poor else snapshot
+            structs.replace(snapshot, cash=structs.replace(snapshot.cash, free=snapshot.cash.free / 10))
+            if self.is_poor
+            else snapshot
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from exitplan.ruleset.model.progress import progress_from_document
-from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import parse_time
 from exitplan.ruleset.planning.plan import make_plan
 from exitplan.ruleset.planning.planner import PlanInput

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.progress import Balance, Progress
 from exitplan.ruleset.model.snapshot import Cash, Market

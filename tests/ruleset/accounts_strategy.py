@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.model.progress import MissingPrice, Progress, UnwindProgress

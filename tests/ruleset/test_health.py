@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from decimal import ROUND_UP, Context, Decimal, localcontext
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.market_demand import demand_of_market_data
 from exitplan.ruleset.health.arithmetic import barrier_log_odds, both_tails, log_odds_of, probability_of

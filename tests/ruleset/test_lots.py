@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, get_args
@@ -10,6 +9,7 @@ from typing import Any, get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exitplan.ruleset.model.cost_basis import Trade, cost_basis
 from exitplan.ruleset.model.lot_matching import match_lots
@@ -135,7 +135,9 @@ def test_dust_of_less_than_a_step_is_neither_a_deposit_nor_a_loss_until_nothing_
     events = moves(told("+3@80"))
     near = Sighting(at=at(9), symbol=AAA, quantity=d("3.0004"))
     assert matching([*events, near], "FIFO", ignore=d("0.001")).quantity == 3
-    gone = matching([*events, *moves(told("+1@80 -3.9996@90"))[1:], replace(near, quantity=ZERO)], "FIFO", ignore=d(1))
+    gone = matching(
+        [*events, *moves(told("+1@80 -3.9996@90"))[1:], structs.replace(near, quantity=ZERO)], "FIFO", ignore=d(1)
+    )
     assert gone.open == ()
 
 
@@ -147,7 +149,7 @@ def test_unknown_costs_are_sold_last_by_the_dearest_first_and_not_averaged() -> 
 
 
 def test_what_was_paid_in_another_currency_realises_nothing_that_is_known() -> None:
-    events = [*moves(told("+1@100"), AAA), *moves([replace(told("-1@90")[0], at=at(5))], "AAA/EUR")]
+    events = [*moves(told("+1@100"), AAA), *moves([structs.replace(told("-1@90")[0], at=at(5))], "AAA/EUR")]
     (one,) = matching(events, "FIFO").realised
     assert (one.gain, one.lot.currency, one.currency) == (None, "USD", "EUR")
 
@@ -166,7 +168,7 @@ def test_fees_count_once_and_those_in_a_third_coin_are_unknown(
     fee: str | None, currency: str | None, gain: str, net: str | None
 ) -> None:
     trades = told("+2@100 -1@120", fee=fee, currency=currency)
-    trades[1] = replace(trades[1], fee=None if fee is None else d(fee) * 2)
+    trades[1] = structs.replace(trades[1], fee=None if fee is None else d(fee) * 2)
     (one,) = matching(moves(trades), "FIFO").realised
     assert one.gain is not None
     assert (str(one.gain.normalize()), None if one.net is None else str(one.net.normalize())) == (gain, net)
@@ -176,7 +178,7 @@ def test_a_fee_in_the_base_coin_reduces_what_was_bought_and_is_a_fee_at_that_pri
     trades = told("+2@100", fee="0.1", currency="AAA")
     (lot,) = matching(moves(trades), "FIFO").open
     assert (lot.quantity, lot.cost, lot.fee) == (d("1.9"), 190, 10)
-    sale = replace(told("-1@100", fee="0.1", currency="AAA")[0], at=at(3))
+    sale = structs.replace(told("-1@100", fee="0.1", currency="AAA")[0], at=at(3))
     (one,) = matching(moves([*told("+2@100"), sale]), "FIFO").realised
     assert (one.lot.quantity, one.proceeds, one.fee) == (d("1.1"), 110, 10)
 
@@ -188,7 +190,7 @@ def test_a_fee_in_a_third_coin_takes_it_away_and_a_swap_moves_both_coins() -> No
     swap: Any = dict(moves_of("CCC/AAA", told("+2@5", fee="1", currency="AAA")[0], USD))
     assert (swap["CCC"].change, swap["CCC"].currency) == (2, "AAA")
     assert (swap["AAA"].change, swap["AAA"].price, swap["AAA"].currency) == (-11, d("0.2"), "CCC")
-    bought = matching([*moves(told("+20@10")), replace(swap["AAA"], at=at(9))], "FIFO")
+    bought = matching([*moves(told("+20@10")), structs.replace(swap["AAA"], at=at(9))], "FIFO")
     assert gains(bought) == [("11", 1, None)]
 
 
@@ -269,7 +271,7 @@ def test_realised_and_unrealised_together_are_the_same_by_every_method(
 @given(histories(covered=True))
 def test_fees_are_shared_out_to_the_last_digit(history: tuple[str, Side, list[Event]]) -> None:
     _, _, events = history
-    known = [replace(event, fee=event.fee or ZERO) for event in events if isinstance(event, Move)]
+    known = [structs.replace(event, fee=event.fee or ZERO) for event in events if isinstance(event, Move)]
     told = sum((move.fee or ZERO for move in known), ZERO)
     for method in METHOD_NAMES:
         found = matched((history[0], history[1], list[Event](known)), method)

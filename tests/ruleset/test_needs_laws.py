@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.engine.rulebook import Rulebook

@@ -9,6 +9,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.model.market_data import MarketData
@@ -48,7 +49,7 @@ class Tape:
         market = Market(amount_step=_STEP, min_amount=_STEP, last=Decimal(3), data=data)
         account = snapshot(position(quantity=plain(self.held)), markets={"AAA/USD": market}, cash=10**9)
         known = Progress({} if self.progress is None else {"AAA/USD": self.progress})
-        return draft_plan(PlanInput(self.rules, replace(account, taken_at=self.now), self.now, known))
+        return draft_plan(PlanInput(self.rules, structs.replace(account, taken_at=self.now), self.now, known))
 
     def carry_out(self, draft: Draft, volume: Decimal, filled: Decimal) -> None:
         """Fill a share of what is planned and remember what the executor would."""
@@ -142,7 +143,7 @@ def test_without_a_limit_it_ends_within_its_cycles_and_the_slices_filled_in_part
 def test_a_limit_never_sells_more_than_the_schedule_alone(tape: Tape, volume: Decimal, sigma: Decimal | None) -> None:
     unlimited = replace(tape.rules.policy.unwind, max_participation=None)
     free = replace(tape.rules.policy, unwind=unlimited)
-    account_rules = replace(tape.rules, policy=free)
+    account_rules = structs.replace(tape.rules, policy=free)
     ours = sum((action.quantity for action in tape.plan(volume, sigma).actions), Decimal(0))
     tape.rules = account_rules
     assert ours <= sum((action.quantity for action in tape.plan(volume, sigma).actions), Decimal(0))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -13,6 +12,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.model.account_view import is_owed
@@ -21,10 +21,13 @@ from exitplan.ruleset.model.facts import Observation
 from exitplan.ruleset.model.order_view import OrderView, held_by
 from exitplan.ruleset.model.position_view import PositionView
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import Snapshot, position_key, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot, position_key
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.actions import Action
 from exitplan.ruleset.planning.classify import Decision
-from exitplan.ruleset.planning.plan import ensure_unaltered, make_plan, plan_bytes
+from exitplan.ruleset.planning.plan import ensure_unaltered, make_plan
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.planner import Draft, PlanInput, PlanScope, draft_plan
 from tests.builders import NOW
 from tests.conftest import examples

@@ -15,7 +15,8 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
 from exitplan.ruleset.model.progress import Progress, UnwindProgress
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.planning.plan import Document, ensure_unaltered, make_plan
 from exitplan.ruleset.planning.planner import PlanInput
 from tests.builders import ago, market, order, policy_document, position, record, rulebook, snapshot

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from exitplan.ruleset.model.progress import Progress
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Snapshot, TrackerRecord
@@ -42,7 +43,7 @@ def same(action: Action) -> Action:
 
 def with_(**fields: Given) -> Change:
     """Change fields of actions, as somebody who alters a plan would."""
-    return lambda action: replace(action, **fields)
+    return lambda action: structs.replace(action, **fields)
 
 
 @dataclass
@@ -62,8 +63,8 @@ class Desk:
         plan = make_plan(self.given)
         actions = [self.change(action) for action in plan.actions]
         if self.twin is not None:
-            actions += [replace(self.twin(action), id=f"{action.id}*") for action in plan.actions]
-        now = replace(
+            actions += [structs.replace(self.twin(action), id=f"{action.id}*") for action in plan.actions]
+        now = structs.replace(
             self.given, snapshot=account or self.given.snapshot, progress=progress or self.given.progress, now=self.now
         )
         draft, policy = draft_plan(now), now.rulebook.policy
@@ -141,12 +142,12 @@ def test_what_is_left_of_a_slice_is_what_its_settled_orders_have_not_sold() -> N
 
 def test_no_more_of_a_slice_is_sold_than_all_its_orders_were_to_sell() -> None:
     account = snapshot(position(), position("BBB/USD"), orders=[order("old", side="buy", price=90, minutes=60)])
-    grown = replace(account, positions=(position(quantity="10.05"), position("BBB/USD")))
+    grown = structs.replace(account, positions=(position(quantity="10.05"), position("BBB/USD")))
     assert planned(account).most(grown, BEGUN) == [None, "2.5", "2.5"]
 
 
 def test_of_a_close_all_that_is_held_now_may_be_sold() -> None:
-    assert planned(ZOMBIE).most(replace(ZOMBIE, positions=(position(quantity="10.05", locked=4),))) == ["10.05"]
+    assert planned(ZOMBIE).most(structs.replace(ZOMBIE, positions=(position(quantity="10.05", locked=4),))) == ["10.05"]
 
 
 def test_a_slice_that_is_sold_is_done() -> None:
@@ -165,7 +166,7 @@ def test_an_order_must_be_worth_the_minimum_at_its_own_limit() -> None:
     listed = market(min_notional=990, price_step="0.01")
     desk = planned(snapshot(position(), markets={"AAA/USD": listed}), guards={"price_collar_pct": Decimal("0.01")})
     assert desk.says() == [WANTED]
-    dearer = replace(listed, min_notional=Decimal("990.01"))
+    dearer = structs.replace(listed, min_notional=Decimal("990.01"))
     assert desk.says(snapshot(position(), markets={"AAA/USD": dearer}))[0][0] != "wanted"
 
 
@@ -184,7 +185,9 @@ def test_a_short_moves_by_its_size() -> None:
     short = position("AAA/USD:USD", side="short")
     desk = planned(snapshot(short))
     assert desk.says() == [WANTED]
-    assert desk.says(snapshot(replace(short, quantity=Decimal(20)))) == [("stale", "the quantity was 10 and is 20")]
+    assert desk.says(snapshot(structs.replace(short, quantity=Decimal(20)))) == [
+        ("stale", "the quantity was 10 and is 20")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -215,7 +218,7 @@ def test_a_price_may_move_as_far_as_the_policy_lets_it(last: str) -> None:
 
 
 def test_a_price_that_is_gone_or_has_come_back_makes_an_action_stale() -> None:
-    blind = replace(ZOMBIE, markets={"AAA/USD": market(None)})
+    blind = structs.replace(ZOMBIE, markets={"AAA/USD": market(None)})
     desk = planned(blind, price_missing(60))
     assert desk.says() == [WANTED]
     assert desk.says(ZOMBIE) == [("stale", "the price was not there and is 100")]
@@ -271,7 +274,7 @@ def test_a_slice_of_no_cycle_is_not_sold() -> None:
 @pytest.mark.parametrize(("by", "is_wanted"), [("1.05", True), ("0.95", True), ("1.0501", False), ("0.9499", False)])
 def test_a_limit_is_about_where_the_policy_wants_it(by: str, is_wanted: bool) -> None:
     def moved(action: Action) -> Action:
-        return replace(action, limit_price=(action.limit_price or Decimal(0)) * Decimal(by))
+        return structs.replace(action, limit_price=(action.limit_price or Decimal(0)) * Decimal(by))
 
     desk = replace(planned(LEGACY, guards={"price_collar_pct": Decimal("0.01")}), change=moved)
     assert desk.says() == [WANTED if is_wanted else ("no longer wanted", "its limit is not the policy's")]
@@ -374,8 +377,10 @@ def test_a_position_that_the_tracker_has_registered_since_is_left() -> None:
 def test_what_another_rule_sells_uses_up_none_of_the_cap() -> None:
     dead = position("ZZZ/USD", 10)
     account = held(10, 20, 30)
-    account = replace(account, positions=(*account.positions, dead), markets={**account.markets, "ZZZ/USD": market()})
-    account = replace(account, tracker={**account.tracker, "ZZZ/USD": record(entry=None)})
+    account = structs.replace(
+        account, positions=(*account.positions, dead), markets={**account.markets, "ZZZ/USD": market()}
+    )
+    account = structs.replace(account, tracker={**account.tracker, "ZZZ/USD": record(entry=None)})
     assert planned(account, max_positions=2).most() == ["10", "10"]
 
 
@@ -405,7 +410,7 @@ def test_no_more_are_sold_than_are_above_the_cap_now() -> None:
 def test_what_could_not_be_sold_is_no_candidate_of_the_cap() -> None:
     account = held(10, 20, 30)
     first, second, third = account.positions
-    locked = replace(account, positions=(first, replace(second, locked=Decimal(20)), third))
+    locked = structs.replace(account, positions=(first, structs.replace(second, locked=Decimal(20)), third))
     desk = replace(planned(locked, max_positions=2), change=with_(symbol="BBB/USD", expects=expected(20)))
     assert desk.says() == [("no longer wanted", "the cap is met")]
 
@@ -417,8 +422,8 @@ def test_a_candidate_of_the_cap_that_an_invariant_keeps_now_is_not_sold(
 ) -> None:
     never = [{"when": {"strategy": "core"}, "do": "close"}]
     account = held("10", "10.1", 30)
-    tracked = {**account.tracker, "AAA/USD": replace(record(), strategy=strategy)}
-    now = replace(account, tracker=tracked, markets={**account.markets, "AAA/USD": market(last)})
+    tracked = {**account.tracker, "AAA/USD": structs.replace(record(), strategy=strategy)}
+    now = structs.replace(account, tracker=tracked, markets={**account.markets, "AAA/USD": market(last)})
     assert (planned(account, max_positions=2, never=never).says(now) == [WANTED]) is not is_kept
 
 
@@ -463,7 +468,7 @@ def test_a_stop_and_an_adoption_are_carried_out_once() -> None:
 def test_a_trigger_is_about_where_the_policy_wants_it(by: str, is_wanted: bool) -> None:
     def moved(action: Action) -> Action:
         trigger = action.trigger_price
-        return action if trigger is None else replace(action, trigger_price=trigger * Decimal(by))
+        return action if trigger is None else structs.replace(action, trigger_price=trigger * Decimal(by))
 
     told = WANTED if is_wanted else ("no longer wanted", "its trigger price is not the policy's")
     assert replace(kept(), change=moved).says() == [told, WANTED]
@@ -479,7 +484,7 @@ def test_a_stop_or_an_adoption_has_no_limit() -> None:
 
 def crumb(quantity: Amount = "0.0005", locked: Amount = 0) -> Snapshot:
     account = snapshot(position(quantity=quantity, locked=locked))
-    return replace(account, conversions={"AAA/USD": Conversion(Decimal("0.02"))})
+    return structs.replace(account, conversions={"AAA/USD": Conversion(Decimal("0.02"))})
 
 
 def test_dust_is_converted_as_far_as_it_is_free() -> None:
@@ -502,7 +507,7 @@ def test_dust_that_has_become_dearer_than_its_threshold_is_converted_as_far_as_i
         "dust": {"convert": True},
     }
     cheap, dearer = (
-        replace(crumb(locked=locked), tracker={"AAA/USD": record()}, markets={"AAA/USD": market(last)})
+        structs.replace(crumb(locked=locked), tracker={"AAA/USD": record()}, markets={"AAA/USD": market(last)})
         for locked, last in ((0, 100), ("0.0001", 103))
     )
     assert planned(cheap, **small).most() == ["0.0005"]
@@ -521,12 +526,12 @@ def test_dust_that_has_become_dearer_than_its_threshold_is_converted_as_far_as_i
 )
 def test_what_is_converted_is_dust_too_small_to_sell(exits: Given, convert: bool, least: int, is_wanted: bool) -> None:
     desk = replace(planned(crumb(10), exits=exits, dust={"convert": convert}), change=with_(kind="convert_dust"))
-    now = replace(crumb(10), markets={"AAA/USD": market(min_amount=least)})
+    now = structs.replace(crumb(10), markets={"AAA/USD": market(min_amount=least)})
     assert desk.says(now) == [WANTED if is_wanted else ("no longer wanted", "it is not to be converted")]
 
 
 def test_a_conversion_that_has_become_too_dear_is_told_with_its_terms() -> None:
-    dear = replace(crumb(), conversions={"AAA/USD": Conversion(Decimal("0.06"))})
+    dear = structs.replace(crumb(), conversions={"AAA/USD": Conversion(Decimal("0.06"))})
     ((standing, why),) = planned(crumb(), dust={"convert": True}).says(dear)
     assert (standing, "(6 %), and 5 % is allowed" in why) == ("no longer wanted", True)
 
@@ -542,7 +547,7 @@ def test_dust_may_be_dearer_by_the_move_of_a_price_and_no_more(quantity: str, is
 
 
 def test_a_conversion_needs_no_limit_where_sales_have_one_and_goes_for_the_balance_of_a_sale() -> None:
-    at_the_limit = replace(crumb(10), markets={"AAA/USD": market(min_notional=1000)})
+    at_the_limit = structs.replace(crumb(10), markets={"AAA/USD": market(min_notional=1000)})
     desk = planned(at_the_limit, exits=DUST, dust={"convert": True}, guards={"price_collar_pct": Decimal("0.01")})
     assert (desk.says(), desk.most()) == ([WANTED], ["10"])
     sale = with_(kind="close", limit_price=Decimal(102))  # at which it would be worth the minimum
@@ -595,24 +600,26 @@ def test_a_stale_order_is_cancelled_while_it_rests_and_a_rule_wants_it() -> None
     desk = planned(snapshot(orders=[STALE]))
     assert desk.says() == [WANTED]
     assert desk.says(snapshot()) == [("done already", "the order is no longer open")]
-    young = replace(STALE, created_at=ago(1))
+    young = structs.replace(STALE, created_at=ago(1))
     assert desk.says(snapshot(orders=[young])) == [("no longer wanted", "no rule cancels the order now")]
 
 
 def test_a_cancel_for_an_exit_stands_and_falls_with_it() -> None:
     def account(**parts: Given) -> Snapshot:
-        return replace(ZOMBIE, positions=(position(locked=4, **parts),), open_orders=(RESTING,))
+        return structs.replace(ZOMBIE, positions=(position(locked=4, **parts),), open_orders=(RESTING,))
 
     desk = planned(account())
     assert desk.says() == [WANTED, WANTED]
     moved = ("stale", "the quantity was 10 and is 20")
     assert desk.says(account(quantity=20)) == [moved, moved]
     other = order("other", "BBB/USD", "buy", price=90)
-    altered = replace(desk, change=lambda one: replace(one, order_id="other") if one.kind == "cancel_order" else one)
-    there = replace(account(), open_orders=(RESTING, other), markets={**ZOMBIE.markets, "BBB/USD": market()})
+    altered = replace(
+        desk, change=lambda one: structs.replace(one, order_id="other") if one.kind == "cancel_order" else one
+    )
+    there = structs.replace(account(), open_orders=(RESTING, other), markets={**ZOMBIE.markets, "BBB/USD": market()})
     assert altered.says(there)[0] == ("no longer wanted", "no rule cancels the order now")
-    parts = planned(replace(account(), markets={"AAA/USD": market(max_amount=5)}))
-    first_is_altered = replace(parts, change=lambda one: replace(one, side="buy") if one.part == 1 else one)
+    parts = planned(structs.replace(account(), markets={"AAA/USD": market(max_amount=5)}))
+    first_is_altered = replace(parts, change=lambda one: structs.replace(one, side="buy") if one.part == 1 else one)
     assert [told == WANTED for told in first_is_altered.says()] == [True, False, True]
     settled = replace(desk, settled=frozenset({"a2"}))
     assert settled.says(account()) == [WANTED]

@@ -23,7 +23,8 @@ from exitplan.brokers.registry import open_broker
 from exitplan.cli.main import app
 from exitplan.dropin.tracker import PositionTracker
 from exitplan.ruleset.errors import AccountUnreadable
-from exitplan.ruleset.model.snapshot import PriceStatus, snapshot_to_document
+from exitplan.ruleset.model.snapshot import PriceStatus
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.policies import shipped_policy
 from tests.builders import market, snapshot
 

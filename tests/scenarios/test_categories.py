@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.snapshot import Market, Snapshot
 from tests.builders import (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Conversion, Position, Snapshot
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan import Document
 from tests.builders import (
     Given,

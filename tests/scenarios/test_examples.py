@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exitplan.ruleset.model.progress import progress_from_document
-from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import parse_time, plain
 from exitplan.ruleset.planning.plan import Document, make_plan
 from exitplan.ruleset.planning.planner import PlanInput

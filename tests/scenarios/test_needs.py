@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.ruleset.engine.data_requirements import positions_needing_basis, positions_needing_conversion
 from exitplan.ruleset.model.facts import Observation

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import orjson
 import pytest
+from msgspec.structs import replace
 
 from exitplan.ruleset.errors import PlanIsAltered
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Snapshot
-from exitplan.ruleset.planning.plan import (
-    Document,
-    client_order_id,
-    ensure_unaltered,
-    make_plan,
-    plan_bytes,
-    plan_sha256,
-)
+from exitplan.ruleset.planning.plan import Document, client_order_id, ensure_unaltered, make_plan, plan_sha256
+from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.planner import PlanScope
 from tests.builders import (
     NOW,

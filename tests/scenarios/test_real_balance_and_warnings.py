@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.ruleset.language.policy import compile_policy
 from exitplan.ruleset.language.problems import Problem

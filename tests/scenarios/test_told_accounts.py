@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from exitplan.ruleset.model.progress import Balance, Progress
-from exitplan.ruleset.model.snapshot import Part, snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Part
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.checking import check
 from tests.builders import NOW, actions, facts, order, over_cap, plan_of, position, snapshot, unwound
 
 
 def told(*parts: Any, share_of: int | None = None, unread: tuple[Part, ...] = (), **account: Any) -> Any:
     measure = None if share_of is None else Decimal(share_of)
-    return replace(snapshot(*parts, **account), share_of=measure, unread=unread)
+    return structs.replace(snapshot(*parts, **account), share_of=measure, unread=unread)
 
 
 def test_shares_are_of_the_amount_that_is_told() -> None:
     account = told(position(quantity=10), share_of=200_000)
     assert facts(plan_of(account))["account_pct"] == "0.005000"
     assert actions(plan_of(account)) == [("close", "AAA/USD", "10", "dust")]
-    assert actions(plan_of(replace(account, share_of=None))) == [("unwind", "AAA/USD", "2.5", "legacy")]
+    assert actions(plan_of(structs.replace(account, share_of=None))) == [("unwind", "AAA/USD", "2.5", "legacy")]
 
 
 def test_a_share_of_nothing_is_not_known() -> None:

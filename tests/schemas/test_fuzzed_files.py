@@ -26,7 +26,7 @@ from exitplan.executor.signing.sshsig import read_signatures
 from exitplan.executor.store.alert_log import AlertLog
 from exitplan.executor.store.saved_plan import load_plan
 from exitplan.ruleset.errors import ExitplanError
-from exitplan.ruleset.model.snapshot import snapshot_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import SHIPPED, load_policy
 from exitplan.schemas.validation import validate_paths

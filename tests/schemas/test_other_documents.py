@@ -2,27 +2,19 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.brokers.identity import Identity
 from exitplan.executor.store.state import State, state_to_document
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.market_data import MarketData
 from exitplan.ruleset.model.progress import Balance, MissingPrice, UnwindProgress, progress_from_document
-from exitplan.ruleset.model.snapshot import (
-    Cash,
-    Conversion,
-    Market,
-    OpenOrder,
-    Position,
-    Snapshot,
-    TrackerRecord,
-    snapshot_to_document,
-)
+from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, OpenOrder, Position, Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.model.values import parse_time
 from exitplan.schemas.documents import KINDS, Kind, kind_of, parse_document
 from exitplan.schemas.validators import committed_schema

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.ruleset.errors import FileIsInvalid
-from exitplan.ruleset.model.snapshot import snapshot_from_document, snapshot_to_document
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.schemas.documents import load_document, parse_document
 from exitplan.schemas.validation import validate_paths
 from exitplan.schemas.validators import passes, violations

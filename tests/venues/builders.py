@@ -8,7 +8,8 @@ from decimal import Decimal
 
 from exitplan.brokers.paper.account_file import DEMO
 from exitplan.brokers.paper.times import start_now
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_from_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from tests.venues.venue import Execution, utc_now
 
 

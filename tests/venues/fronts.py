@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.ruleset.model.snapshot import OpenOrder, Snapshot
 from exitplan.ruleset.model.values import floor_to_step
@@ -37,10 +39,10 @@ def new_credentials(name: str) -> Credentials:
 def _with_limits(snapshot: Snapshot) -> Snapshot:
     """Return stops a limit one percent beyond their trigger: coinbase has no others."""
     orders = [
-        replace(order, type="stop_limit", price=_limit(order, snapshot)) if order.type == "stop" else order
+        structs.replace(order, type="stop_limit", price=_limit(order, snapshot)) if order.type == "stop" else order
         for order in snapshot.open_orders
     ]
-    return replace(snapshot, open_orders=tuple(orders))
+    return structs.replace(snapshot, open_orders=tuple(orders))
 
 
 def _limit(order: OpenOrder, snapshot: Snapshot) -> Decimal:
@@ -52,7 +54,7 @@ def _limit(order: OpenOrder, snapshot: Snapshot) -> Decimal:
 def account_at(name: str, snapshot: Snapshot) -> Snapshot:
     """Return the account as it can be at the venue."""
     if name == "binance":  # neither of its two wallets owes anything
-        return replace(snapshot, cash=replace(snapshot.cash, debt=Decimal(0)))
+        return structs.replace(snapshot, cash=structs.replace(snapshot.cash, debt=Decimal(0)))
     return _with_limits(snapshot) if name == "coinbase" else snapshot
 
 

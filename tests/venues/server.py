@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 from exitplan.brokers.live.client import forget_connections
 from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.protocol import Clock
-from exitplan.ruleset.model.snapshot import Snapshot, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from tests.venues.door import Door
 from tests.venues.faults import read_fault
 from tests.venues.fronts import account_at, open_front, options_of

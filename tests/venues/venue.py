@@ -18,14 +18,9 @@ from exitplan.brokers.paper.options import PaperOptions
 from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.paper.storage import replace_file
 from exitplan.brokers.protocol import Clock, ConvertRequest, Done, OrderReference, OrderRequest, Outcome
-from exitplan.ruleset.model.snapshot import (
-    Market,
-    OrderSide,
-    PriceStatus,
-    Snapshot,
-    snapshot_from_document,
-    snapshot_to_document,
-)
+from exitplan.ruleset.model.snapshot import Market, OrderSide, PriceStatus, Snapshot
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.model.values import floor_to_step, is_derivative
 from tests.venues.faults import Faults
 from tests.venues.wire import Sort

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid, UsageError
 from exitplan.ruleset.health.model import Bin, Figures, HealthModel, Weight, model_document, model_problems
@@ -140,7 +141,7 @@ def test_a_short_comes_to_a_bad_end_by_a_rise() -> None:
 
 def test_what_was_sold_meanwhile_tells_nothing() -> None:
     first, *others = recorded("100", "100", "100")
-    assert ends(Series((first, *(replace(other, positions=()) for other in others)))) == []
+    assert ends(Series((first, *(structs.replace(other, positions=()) for other in others)))) == []
 
 
 def test_a_failed_exit_is_a_bad_end_and_then_a_feature() -> None:
@@ -153,7 +154,7 @@ def test_a_failed_exit_is_a_bad_end_and_then_a_feature() -> None:
 
 def test_snapshots_are_sorted_by_account_and_time() -> None:
     first, second = recorded("100", "101")
-    other = replace(first, account="b")
+    other = structs.replace(first, account="b")
     assert [one.snapshots for one in series_of([second, other, first], {})] == [(first, second), (other,)]
 
 
@@ -269,7 +270,7 @@ def test_a_richer_model_has_to_beat_the_formula_and_to_say_what_comes(
     model: HealthModel, measured: Figures, against: list[str]
 ) -> None:
     extra = Weight("pnl_pct", Decimal(1), Decimal(0), Decimal(1), "mean")
-    verdict = judge(replace(model, weights=(*model.weights, extra)), measured)
+    verdict = judge(structs.replace(model, weights=(*model.weights, extra)), measured)
     assert verdict.is_accepted == (not against)
     assert all(said in told for said, told in zip(against, verdict.against, strict=True))
 

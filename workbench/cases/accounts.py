@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.market_data import MARKET_DATA_KEYS
@@ -22,8 +24,8 @@ from exitplan.ruleset.model.snapshot import (
     Snapshot,
     TrackerRecord,
     position_key,
-    snapshot_from_document,
 )
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import (
     EXACT,
     MICRO,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import orjson
+from msgspec import structs
 
 from exitplan.brokers.paper.broker import PaperBroker, open_paper_account
 from exitplan.brokers.paper.engine import Prices
@@ -21,7 +22,7 @@ from exitplan.executor.plan import Planned, plan_account
 from exitplan.executor.store.tracker import TrackerFile
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.snapshot import snapshot_to_document, tracker_to_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document, tracker_to_document
 from exitplan.ruleset.model.values import MICRO
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.schemas.policies import LoadedPolicy
@@ -111,7 +112,7 @@ class PaperAccount:
 
 
 def _account_file(start: CaseAccount, policy: Policy, folder: Path) -> Path:
-    document = snapshot_to_document(replace(start.snapshot, account="case", venue="paper", tracker={}))
+    document = snapshot_to_document(structs.replace(start.snapshot, account="case", venue="paper", tracker={}))
     (folder / "case.paper.json").write_bytes(orjson.dumps(document))
     options = {"file": "case.paper.json", "spread": 0, "taker_fee": 0, "maker_fee": 0}
     block = {"id": "case", "venue": "paper", "quote": start.snapshot.quote, "options": options}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
-from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.ruleset.model.values import ZERO
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.loading.diagnostics import Diagnostic, FileHasProblems

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TypeVar
 
+from msgspec import structs
+
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.conditions import Condition, Leaf
 from exitplan.ruleset.language.policy import ClassificationRule, ExitRule, Policy, Protection, Rule
@@ -291,7 +293,7 @@ class _Pair:
     def _planned(self, invented: Invented, true: frozenset[int], model: PolicyModel) -> Treatment:
         protected = model.facts.equals("protected", value=True) in true
         policy = _protecting(model.policy, invented) if protected else model.policy
-        book = replace(self._books[model is self.after], policy=policy)
+        book = structs.replace(self._books[model is self.after], policy=policy)
         draft = draft_plan(PlanInput(book, invented.snapshot, NOW, invented.progress))
         decision = next((one for one in draft.decisions if one.key == invented.key), None)
         if decision is None:
@@ -320,8 +322,8 @@ class _Pair:
         if exits[0] != exits[1]:  # each policy tells it by whose the position is
             symbol = next(position.symbol for position in invented.snapshot.positions if position.key == invented.key)
             records = dict(invented.snapshot.tracker)
-            records[symbol] = replace(records[symbol], exit_logic=None)
-            invented = replace(invented, snapshot=replace(invented.snapshot, tracker=records))
+            records[symbol] = structs.replace(records[symbol], exit_logic=None)
+            invented = replace(invented, snapshot=structs.replace(invented.snapshot, tracker=records))
         return invented
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, Protocol, Self
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.errors import ExitplanError, UsageError
 from exitplan.ruleset.health.features import BARRIER, FEATURES

@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import orjson
+from msgspec import structs
 
 from exitplan.brokers.identity import Identity
 from exitplan.brokers.paper.broker import PaperBroker
@@ -35,7 +36,8 @@ from exitplan.executor.store.state import State, state_bytes
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.errors import PlanIsExpired, PlanIsUnusable, RefusedByGuard
 from exitplan.ruleset.model.progress import Progress
-from exitplan.ruleset.model.snapshot import Market, Position, Snapshot, position_key, tracker_to_document
+from exitplan.ruleset.model.snapshot import Market, Position, Snapshot, position_key
+from exitplan.ruleset.model.snapshot_writing import tracker_to_document
 from exitplan.ruleset.model.valuation import Belief, price_of
 from exitplan.ruleset.planning.checks import AccountState
 from exitplan.ruleset.planning.plan_types import Plan
@@ -166,7 +168,7 @@ class Replay:
     @classmethod
     def _begin(cls, scene: Scene, candidate: Candidate, data: Path) -> Replay:
         """Put the account in place, with the tracker and the progress that it starts from."""
-        snapshot = replace(scene.snapshot, account=ACCOUNT, venue=PaperBroker.venue)
+        snapshot = structs.replace(scene.snapshot, account=ACCOUNT, venue=PaperBroker.venue)
         clock, folder = _Clock(snapshot.taken_at), DataFolder.of(data, ACCOUNT)
         engine = MatchingEngine(snapshot, None, scene.options)
         folder.path.mkdir(parents=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal, localcontext
 
+from msgspec import structs
+
 from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import ExitRule, Policy
 from exitplan.ruleset.language.unwinding import Calibration, ScheduleName, Unwind
@@ -69,14 +71,14 @@ def with_volatility_of(snapshot: Snapshot, walk: Walk, policies: Sequence[Policy
         symbol: _moving(market, walk.of(base_of(symbol)), days, is_told=is_told)
         for symbol, market in snapshot.markets.items()
     }
-    return replace(snapshot, markets=markets)
+    return structs.replace(snapshot, markets=markets)
 
 
 def _moving(market: Market, sigma: Decimal, days: int, *, is_told: bool) -> Market:
     if market.data.volatility_1d is not None and not is_told:
         return market
     rounded = sigma.quantize(_SIX_PLACES, context=EXACT)
-    return replace(market, data=replace(market.data, volatility_1d=rounded, volatility_days=days))
+    return structs.replace(market, data=structs.replace(market.data, volatility_1d=rounded, volatility_days=days))
 
 
 def deviation_of(results: Sequence[PathResult]) -> Decimal:

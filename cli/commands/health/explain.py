@@ -15,7 +15,7 @@ from exitplan.cli.rendering.screen import show
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
 from exitplan.ruleset.health.model import HealthModel, read_model
-from exitplan.ruleset.model.snapshot import snapshot_from_document
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.health_models import load_model_file, model_named
 from exitplan.schemas.policies import load_policy

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.cli.rendering.lot_files.figures import figure, summed, whole_figure
 from exitplan.executor.lots.accounts import AccountLots, PositionLots

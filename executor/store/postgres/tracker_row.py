@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from exitplan.executor.store.postgres.connection import in_transaction
 from exitplan.executor.store.postgres.database import Database
@@ -20,7 +22,8 @@ from exitplan.executor.store.tracker import (
     replace_records,
     write_with_digits,
 )
-from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, tracker_to_document
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_writing import tracker_to_document
 from exitplan.ruleset.model.values import time_text
 
 _EMPTY = b'{"positions":{}}'

@@ -21,7 +21,8 @@ from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.group_planner import plan_group
 from exitplan.ruleset.groups.group_policy import GroupPolicy, LegFailure, LegImbalance
 from exitplan.ruleset.groups.writing import read_group_plan, write_group_plan
-from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord, snapshot_to_document
+from exitplan.ruleset.model.snapshot import Snapshot, TrackerRecord
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan import write_plan
 from tests.builders import position, record, snapshot
 from tests.chaos.live_world import LiveWorld, build_beside

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from exitplan.brokers.trade_history import TradeHistory
 from exitplan.executor.lots.accounts import AccountLots, account_lots
@@ -43,8 +43,8 @@ def sold(lots: AccountLots) -> list[tuple[str | None, str | None, str | None]]:
 def tracked_and_over_cap(**parts: Any) -> Any:
     """Three tracked positions, of which AAA (bought at 80) is the smallest and external: it is closed."""
     account = over_cap(**parts)
-    own = replace(record(entry=80, source="someone_else"), first_entry_time=NOW - timedelta(days=9))
-    return replace(account, tracker={**account.tracker, "AAA/USD": own})
+    own = structs.replace(record(entry=80, source="someone_else"), first_entry_time=NOW - timedelta(days=9))
+    return structs.replace(account, tracker={**account.tracker, "AAA/USD": own})
 
 
 def trade(side: Any, quantity: str, price: str, days: float, **more: Any) -> Trade:
@@ -123,7 +123,7 @@ def test_a_fill_that_is_among_the_venues_trades_counts_once(on_stage: Stage) -> 
     scene.trouble.trades = TradeHistory({"AAA/USD": (buy, own[1])})
     lots = lots_of(scene)
     assert (sold(lots), len(lots.trades)) == ([("100", "5000", "5000")], 2)
-    nameless = replace(own[1], order_id=None)
+    nameless = structs.replace(own[1], order_id=None)
     scene.trouble.trades = TradeHistory({"AAA/USD": (buy, nameless)})
     assert sold(lots_of(scene)) == sold(lots)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from exitplan.ruleset.groups.group_plan import GroupPlan
 from exitplan.ruleset.groups.group_planner import GroupDraft, plan_group

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.actions import Action

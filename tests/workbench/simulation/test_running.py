@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exitplan.brokers.paper.options import Impact, PaperOptions
 from exitplan.ruleset.model.progress import Progress
@@ -133,8 +134,8 @@ def test_what_the_venue_does_not_trade_is_blocked_as_it_is_there() -> None:
 
 def test_orders_that_a_venue_refuses_are_counted() -> None:
     account = snapshot(position(quantity=10, entry=100), markets={"AAA/USD": market()})
-    account = replace(account, positions=(replace(account.positions[0], symbol="AAA/USD:USD"),))
-    account = replace(account, markets={"AAA/USD:USD": market()})
+    account = structs.replace(account, positions=(structs.replace(account.positions[0], symbol="AAA/USD:USD"),))
+    account = structs.replace(account, markets={"AAA/USD:USD": market()})
     result = run(scene(account, replace(FREE, reduce_only=False), cycles=2))
     assert result.orders_refused >= 1
     assert result.orders_done == 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.store.untold import Told, raise_untold, tell_later

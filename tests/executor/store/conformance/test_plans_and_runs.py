@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.executor.store.port import AccountStore, StoreBroken, StoreOpener
 from exitplan.ruleset.errors import DataFolderUnusable, FileIsInvalid
