@@ -26,7 +26,7 @@ from exitplan.ruleset.engine.rulebook import Rulebook
 from exitplan.ruleset.language.policy import Policy
 from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan import make_plan
-from exitplan.ruleset.planning.plan_text import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_bytes, plan_pieces
 from exitplan.ruleset.planning.planner import PlanInput, draft_plan
 
 _STATUS = Path("/proc/self/status")
@@ -131,7 +131,8 @@ def _measure_files(size: int) -> Result:
 
 def _plan_file(policy: Policy, recorded: Path, written: Path) -> Planned:
     planned = plan_snapshot(policy, recorded)
-    written.write_bytes(plan_bytes(planned.plan))
+    with written.open("wb") as file:
+        file.writelines(plan_pieces(planned.plan))
     return planned
 
 

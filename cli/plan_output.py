@@ -21,7 +21,7 @@ from exitplan.executor.apply.staleness import ensure_not_refused
 from exitplan.executor.signing.approval import Checked, forget_signatures, sign_plan
 from exitplan.ruleset.errors import ExitplanError, FileIsInvalid
 from exitplan.ruleset.exit_codes import ExitCode
-from exitplan.ruleset.planning.plan_text import plan_bytes
+from exitplan.ruleset.planning.plan_text import plan_pieces
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.plan_words import refused_guards
 from exitplan.ruleset.planning.stable import stable_document
@@ -97,7 +97,7 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
     if output.as_json and output.is_stable:
         write_json(stable_document(plan))
     elif output.as_json:
-        write_bytes(plan_bytes(plan))
+        write_bytes(plan_pieces(plan))
     else:
         show_plan(plan, output.next_step)
     ensure_not_refused(plan)
@@ -107,7 +107,7 @@ def deliver_plan(plan: Plan, output: PlanOutput) -> ExitCode:
 def save_plan(plan: Plan, path: Path, key: SigningKey | None) -> None:
     """Save a plan in a file, signed where there is a key; what was signed of an earlier one there is removed."""
     forget_signatures(path)
-    save(path, plan_bytes(plan))
+    save(path, plan_pieces(plan))
     if key is not None:
         sign_plan(plan, path, key)
 

@@ -17,11 +17,12 @@ from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, UsageErro
 from exitplan.ruleset.model.visible import with_escapes
 
 
-def write_bytes(content: bytes) -> None:
-    """Write JSON to stdout, with escapes for what a terminal would obey."""
+def write_bytes(content: bytes | Iterable[bytes]) -> None:
+    """Write JSON to stdout, with escapes for what a terminal would obey; it may come in pieces."""
     OUTPUT.has_document = True
     sys.stdout.flush()
-    sys.stdout.buffer.write(with_escapes(content))
+    for piece in (content,) if isinstance(content, bytes) else content:
+        sys.stdout.buffer.write(with_escapes(piece))
     sys.stdout.buffer.flush()
 
 

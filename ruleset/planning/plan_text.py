@@ -75,20 +75,18 @@ def digest(body: Document, positions: Iterable[bytes]) -> str:
 
 
 def _pieces(body: Document, positions: Iterable[bytes], layout: Layout) -> Iterator[bytes]:
-    """Put positions between what a document has before and behind their list; neither may be empty."""
+    """Put positions between what a document has before and behind their list; neither may be empty.
+
+    In the layout of the file there has to be a position.
+    """
     names = list(body)
     place = names.index(_LIST)
     before, behind = ({name: body[name] for name in part} for part in (names[:place], names[place + 1 :]))
     yield orjson.dumps(before, option=layout.option).removesuffix(layout.end)
-    separator = b"," + layout.opening[1:]
-    for text in positions:
-        yield separator
+    yield b"," + layout.opening[1:]
+    for number, text in enumerate(positions):
+        if number:
+            yield b","
         yield text
-        separator = b","
-    is_empty = separator != b","
-    yield (
-        b"," + orjson.dumps({_LIST: []}, option=layout.option)[1 : -len(layout.end)]
-        if is_empty
-        else (layout.closing.removesuffix(layout.end))
-    )
+    yield layout.closing.removesuffix(layout.end)
     yield b"," + orjson.dumps(behind, option=layout.option)[1:]

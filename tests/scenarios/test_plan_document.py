@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from exitplan.ruleset.errors import PlanIsAltered
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Snapshot
+from exitplan.ruleset.planning import plan_text
 from exitplan.ruleset.planning.plan import Document, client_order_id, ensure_unaltered, make_plan, plan_sha256
 from exitplan.ruleset.planning.plan_text import plan_bytes
 from exitplan.ruleset.planning.planner import PlanScope
@@ -44,6 +45,20 @@ def busy() -> Snapshot:
 
 def test_the_same_inputs_give_the_same_bytes() -> None:
     assert plan_bytes(typed_plan_of(busy())) == plan_bytes(typed_plan_of(busy()))
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 4, 5, 6])
+def test_it_is_the_same_however_many_positions_are_written_at_once(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = snapshot(*busy().positions, position("\u202e\u00e9/USD", 3))
+    whole = typed_plan_of(account)
+    monkeypatch.setattr(plan_text, "CHUNK", at_once)
+    in_pieces = typed_plan_of(account)
+    assert in_pieces == whole
+    assert plan_bytes(in_pieces) == plan_bytes(whole)
+    assert json.loads(plan_bytes(in_pieces)) == in_pieces.document
+    ensure_unaltered(in_pieces.document)
 
 
 def test_it_has_all_its_parts() -> None:
