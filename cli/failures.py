@@ -224,8 +224,13 @@ def _near(typed: str, names: Iterable[str]) -> list[str]:
     return [bare[name] for name in get_close_matches(typed.lstrip("-"), bare, n=1, cutoff=_NEAR)]
 
 
+def _is_no_number(match: re.Match[str]) -> str:
+    return "is not a number" if match[1] == "float" else "is not a whole number"
+
+
 def _plain_words(said: str) -> tuple[str, str | None]:
-    """Split Typer's sentence into the fact and its suggestion."""
+    """Split Typer's sentence into the fact and its suggestion, without the names that Python has for types."""
+    said = re.sub(r"is not a valid (int(?:eger)?|float)(?: range)?\b", _is_no_number, said)
     match = re.fullmatch(r"(.*?)\.? (Did you mean .*\?)", said, re.DOTALL)
     fact, suggestion = match.groups() if match else (said, None)
     fact = fact.rstrip(".")

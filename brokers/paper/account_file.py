@@ -198,6 +198,11 @@ class PaperFile:
                 f"the paper account {self.path} does not exist",
                 hint="set `start_from` under the account's options to a recorded snapshot, or to demo",
             )
+        if not self._start_from.exists():
+            raise AccountUnreadable(
+                f"{self._start_from}, which the paper account {self.path} starts from, does not exist",
+                hint="`start_from` under the account's options is a recorded snapshot, or demo",
+            )
         document = parse_document(_content_of(self._start_from), "snapshot", str(self._start_from))
         return self._engine(start_now(document, now), self._start_from, self._options)
 

@@ -51,10 +51,11 @@ def command(
             save(out / path.name, path.read_bytes())
         say(f"Wrote {', '.join(path.name for path in chosen.values())} to {out}.")
         return
+    width = max(map(len, (*files, *ANSWERS)))
     say("Files")
-    say("\n".join(f"  {kind:14}{title_of(path)}" for kind, path in files.items()))
+    say("\n".join(f"  {kind:{width}}  {title_of(path)}" for kind, path in files.items()))
     say("\nWhat commands print with --json")
-    say("\n".join(f"  {kind:14}{shape()['description']}" for kind, shape in ANSWERS.items()))
+    say("\n".join(f"  {kind:{width}}  {shape()['description']}" for kind, shape in ANSWERS.items()))
 
 
 def schema_files() -> dict[str, Path]:

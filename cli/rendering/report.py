@@ -86,7 +86,10 @@ def _notes(report: AccountReport) -> Iterator[str]:
     if total.released:
         freed = money(total.released, report.quote)
         yield f"Stale orders over {freed} were cancelled, which is the protocol's capital_freed_usd."
-    yield clean_told(report.clean)
+    if report.runs or report.clean != CleanTimes():
+        yield clean_told(report.clean)
+    else:
+        yield "There was no run in this time; exitplan verify tells whether the account is CLEAN."
 
 
 def clean_told(clean: CleanTimes) -> str:

@@ -21,7 +21,7 @@ from exitplan.executor.store.file_store import FileStore, folder_of
 from exitplan.executor.store.port import AccountStore, StoreOpener
 from exitplan.executor.store.tracker import Tracker
 from exitplan.ruleset.engine.rulebook import Rulebook, rulebook_of
-from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid, NoSuchAccount
+from exitplan.ruleset.errors import AccountUnreadable, FileIsInvalid, NoSuchAccount, UsageError
 from exitplan.ruleset.language.problems import nearest
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 
@@ -162,11 +162,15 @@ class AccountFiles:
     broken: tuple[BrokenFile, ...]
 
     def problem_of(self, name: str) -> FileIsInvalid | None:
-        """Return why an account that is not among the sound ones may be in a broken file; None where all are sound."""
+        """Return why an account that is not among the sound ones may be in a broken file; None where all are sound.
+
+        Where no file is sound, any broken one tells more than that there is no account.
+        """
         alike = name.casefold()
         named = [broken.error for broken in self.broken if broken.id is not None and broken.id.casefold() == alike]
         unnamed = [broken.error for broken in self.broken if broken.id is None]
-        return next(iter([*named, *unnamed]), None)
+        others = [] if self.sound else [broken.error for broken in self.broken]
+        return next(iter([*named, *unnamed, *others]), None)
 
 
 def find_account_files(root: Path) -> list[Path]:
@@ -227,7 +231,7 @@ def is_path(account: str) -> bool:
 def open_account(request: AccountRequest) -> Account:
     """Open an account; without a name the platform account, else the only one there is.
 
-    Raises NoSuchAccount, FileIsInvalid for a broken account file or policy, UsageError for a venue that is not known.
+    Raises NoSuchAccount, FileIsInvalid for a broken account file or policy, also for a venue that is not known.
     """
     return open_account_file(find_account(request), request)
 
@@ -284,7 +288,12 @@ def ensure_one_spelling(folder: DataFolder, file: Path) -> None:
 def _broker_of(file: AccountFile, request: AccountRequest, keep: tuple[str, ...]) -> Broker:
     if request.offline:
         return cast("Broker", OfflineBroker(file.venue))
-    return RetryingBroker(open_broker(file.block, file.path.parent, request.clock, keep), time.sleep)
+    try:
+        broker = open_broker(file.block, file.path.parent, request.clock, keep)
+    except (FileIsInvalid, UsageError) as problem:  # of the account block, whose file the venue does not know
+        lines = "\n".join(f"{file.path}: {line}" for line in str(problem).splitlines())
+        raise FileIsInvalid(lines, hint=problem.hint) from problem
+    return RetryingBroker(broker, time.sleep)
 
 
 def find_account(request: AccountRequest) -> AccountFile:

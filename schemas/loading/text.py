@@ -80,7 +80,9 @@ def _file_problem(path: FilePath, message: str, hint: str | None = None) -> File
 def _beside(path: FilePath) -> str | None:
     """Name the file beside a missing one that was most likely meant, else the ones of its kind."""
     try:
-        names = sorted(entry.name for entry in path.parent.iterdir() if entry.is_file())
+        names = sorted(
+            entry.name for entry in path.parent.iterdir() if entry.is_file() and not entry.name.startswith(".")
+        )
     except (OSError, ValueError):
         return None
     alike = [name for name in names if FilePath(name).suffix == path.suffix][:_MOST_LISTED]

@@ -171,3 +171,22 @@ def test_the_data_folder_may_come_from_the_environment(monkeypatch: pytest.Monke
     monkeypatch.setenv("EXITPLAN_DATA", "elsewhere")
     assert xp("verify").code == 2
     assert Path("elsewhere/legacy_exit_protocol_state.json").is_file()
+
+
+def test_a_number_that_is_none_is_told_in_plain_words(folder: Path) -> None:
+    ran = xp("history", "abc")
+    assert ran.code == 64
+    assert "'abc' is not a whole number" in ran.err
+
+
+def test_every_kind_of_the_list_of_schemas_stands_apart_from_its_description(folder: Path) -> None:
+    lines = [line for line in xp("schema").out.splitlines() if line.startswith("  ")]
+    assert len({len(line) - len(line[2:].split("  ", 1)[1].lstrip()) for line in lines}) == 1
+
+
+def test_a_hidden_file_is_not_offered_for_a_missing_one(folder: Path) -> None:
+    Path(".hidden").write_text("", encoding="utf-8")
+    Path("visible").write_text("", encoding="utf-8")
+    ran = xp("show", "missing")
+    assert "beside it are visible" in ran.err
+    assert ".hidden" not in ran.err
