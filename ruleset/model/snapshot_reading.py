@@ -12,7 +12,7 @@ from msgspec import ValidationError, convert
 
 from exitplan.ruleset.model.market_data import market_data_from_document
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, OpenOrder, Position, Snapshot, TrackerRecord
-from exitplan.ruleset.model.values import ONE, ZERO, parse_decimal, parse_time, unified_symbol
+from exitplan.ruleset.model.values import ONE, ZERO, is_option, parse_decimal, parse_time, unified_symbol
 
 _LENGTH_OF_TIME = len("2026-02-18T22:00:00Z")
 
@@ -68,9 +68,9 @@ def _markets(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
     if _are_unified(entries):
         with suppress(ValidationError):
             markets = convert(entries, dict[str, Market])
-            if not any(_has_maximum_of_zero(market) for market in markets.values()):
+            if not any(_has_maximum_of_zero(market) for market in markets.values()) and not any(map(is_option, entries)):
                 return markets
-    return {unified_symbol(symbol): _market(entry) for symbol, entry in entries.items()}
+    return {(name := unified_symbol(symbol)): _market(name, entry) for symbol, entry in entries.items()}
 
 
 def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord]:
@@ -85,7 +85,7 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 def _are_unified(symbols: Iterable[str]) -> bool:
     names = list(symbols)
     together = " ".join(names)
-    if "-" not in together and len(together.split()) == len(names):  # as it is with nearly every account
+    if "-" not in together and "_" not in together and len(together.split()) == len(names):  # as it is with nearly every account
         return True
     return all(unified_symbol(name) == name for name in names)
 
@@ -169,7 +169,7 @@ def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
     )
 
 
-def _market(entry: Mapping[str, Any]) -> Market:
+def _market(symbol: str, entry: Mapping[str, Any]) -> Market:
     active = entry.get("active")
     return Market(
         active=True if active is None else active,
@@ -181,7 +181,7 @@ def _market(entry: Mapping[str, Any]) -> Market:
         ask=_decimal(entry.get("ask")),
         last=_decimal(entry.get("last")),
         price_status=entry.get("price_status"),
-        inverse=entry.get("inverse") is True,
+        inverse=entry.get("inverse") is True and not is_option(symbol),
         max_amount=_decimal(entry.get("max_amount")) or None,
         max_notional=_decimal(entry.get("max_notional")) or None,
         market_max_amount=_decimal(entry.get("market_max_amount")) or None,

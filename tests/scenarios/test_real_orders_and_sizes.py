@@ -110,6 +110,46 @@ def test_an_order_dated_ahead_is_new_for_a_minute_and_then_of_unknown_age(ahead:
     assert plan["checks"]["unjudged_orders"] == ([] if state == "CLEAN" else ["o1"])
 
 
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("LIMIT", "limit"),
+        ("limit_maker", "limit"),
+        ("buy-limit", "limit"),
+        ("post only", "limit"),
+        ("STOP_LOSS", "stop"),
+        ("trailing_stop_market", "stop"),
+        ("TRAILING", "stop"),
+        ("take_profit", "stop"),
+        ("take-profit-limit", "stop_limit"),
+        ("trigger", "stop"),
+    ],
+)
+def test_a_venue_s_word_for_an_order_is_known_for_what_it_means(word: str, kind: str) -> None:
+    rules = [{"id": "of-kind", "when": {"type": kind, "age_minutes": {"gt": 30}}, "action": "cancel"}]
+    account = snapshot(position(), orders=[order(kind=word, minutes=31)], tracked=["AAA/USD"])
+    assert [act["rule"] for act in plan_of(account, orders=rules)["actions"]] == ["of-kind"]
+
+
+@pytest.mark.parametrize("word", ["oco", "iceberg", "unknown", "other"])
+def test_an_order_that_may_be_anything_is_judged_by_no_rule_and_keeps_the_account_unknown(word: str) -> None:
+    plan = plan_of(snapshot(orders=[order(kind=word, minutes=50_000)]))
+    assert (plan["checks"]["unjudged_orders"], plan["checks"]["state"]) == (["o1"], "UNKNOWN")
+    assert plan["forecast"]["state"] == "UNKNOWN"
+
+
+def test_a_rule_of_the_policy_s_own_may_judge_it() -> None:
+    rules = [{"id": "old", "when": {"age_minutes": {"gt": 30}}, "action": "cancel"}]
+    plan = plan_of(snapshot(orders=[order(kind="oco", minutes=50_000)]), orders=rules)
+    assert plan["checks"]["unjudged_orders"] == []
+    assert plan["forecast"]["state"] == "CLEAN"
+
+
+def test_an_old_trailing_stop_of_nothing_held_is_an_orphan_though_it_names_no_trigger() -> None:
+    account = snapshot(orders=[order(kind="trailing_stop_market", price=None, minutes=31)])
+    assert [act["rule"] for act in plan_of(account)["actions"]] == ["orphan-stop"]
+
+
 def test_an_order_without_a_time_is_judged_by_no_rule_and_a_close_still_cancels_it() -> None:
     rules = [{"id": "all", "when": {"type": "limit"}, "action": "cancel"}]
     assert actions(plan_of(snapshot(orders=[order(minutes=None)]), orders=rules)) == []
