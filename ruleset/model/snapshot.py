@@ -106,8 +106,8 @@ class OpenOrder(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_
 
     @property
     def remaining(self) -> Decimal:
-        """What may still be filled, in the position's units."""
-        return self.quantity - self.filled
+        """What may still be filled, in the position's units; nothing where more was filled than was asked for."""
+        return max(self.quantity - self.filled, ZERO)
 
 
 class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):

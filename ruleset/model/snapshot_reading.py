@@ -59,7 +59,7 @@ def _open_orders(entries: Sequence[Mapping[str, Any]]) -> tuple[OpenOrder, ...]:
     if _are_usual(entries, "created_at"):
         with suppress(ValidationError):
             orders = convert(entries, tuple[OpenOrder, ...])
-            if _are_unified(order.symbol for order in orders):
+            if _are_unified(order.symbol for order in orders) and not any(map(_has_price_of_zero, orders)):
                 return orders
     return tuple(map(_open_order, entries))
 
@@ -98,6 +98,11 @@ def _are_usual(entries: Iterable[Mapping[str, Any]], time: str) -> bool:
     )
 
 
+def _has_price_of_zero(order: OpenOrder) -> bool:
+    """Check for a price that is none: 0, or less."""
+    return any(price is not None and price <= 0 for price in (order.price, order.trigger_price))
+
+
 def _has_maximum_of_zero(market: Market) -> bool:
     """Check for a maximum that is none."""
     return ZERO in (market.max_amount, market.max_notional, market.market_max_amount)
@@ -127,6 +132,12 @@ def _decimal(value: str | int | Decimal | None) -> Decimal | None:
     if value is None or isinstance(value, Decimal):
         return value
     return parse_decimal(value) if isinstance(value, str) else Decimal(value)
+
+
+def _price(value: str | None) -> Decimal | None:
+    """Read the price of an order; 0, and less, is none."""
+    price = _decimal(value)
+    return price if price is not None and price > 0 else None
 
 
 def _time(value: str | None) -> datetime | None:
@@ -159,8 +170,8 @@ def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
         type=entry["type"],
         quantity=parse_decimal(entry["quantity"]),
         filled=_decimal(entry.get("filled")) or ZERO,
-        price=_decimal(entry.get("price")),
-        trigger_price=_decimal(entry.get("trigger_price")),
+        price=_price(entry.get("price")),
+        trigger_price=_price(entry.get("trigger_price")),
         created_at=_time(entry.get("created_at")),
         client_order_id=entry.get("client_order_id"),
         reduce_only=entry.get("reduce_only") is True,

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide, Position
+from exitplan.ruleset.model.snapshot import (
+    OpenOrder,
+    OrderSide,
+    Position,
+    snapshot_from_document,
+    snapshot_to_document,
+)
+from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.plan import Document
 from tests.builders import (
     NOW,
@@ -143,6 +150,23 @@ def test_a_rule_of_the_policy_s_own_may_judge_it() -> None:
     plan = plan_of(snapshot(orders=[order(kind="oco", minutes=50_000)]), orders=rules)
     assert plan["checks"]["unjudged_orders"] == []
     assert plan["forecast"]["state"] == "CLEAN"
+
+
+@pytest.mark.parametrize("price", ["0", "-1", None])
+def test_a_price_of_an_order_that_is_none_is_not_counted_as_one(price: str | None) -> None:
+    told: Document = {"id": "o1", "symbol": "BBB/AAA", "side": "buy", "type": "stop", "quantity": "2"}
+    told |= {"price": price, "trigger_price": "4", "created_at": time_text(ago(5))}
+    account = snapshot(position(locked=8), tracked=ZOMBIE)
+    document = snapshot_to_document(account) | {"open_orders": [told]}
+    cancel, close = plan_of(snapshot_from_document(document))["actions"]
+    assert (cancel["kind"], cancel["est_value"], close["quantity"]) == ("cancel_order", None, "10")
+
+
+def test_an_order_that_filled_more_than_was_asked_for_has_nothing_left() -> None:
+    more = order("o1", quantity=1, filled="1.5")
+    account = snapshot(position(locked=2), orders=[more, order("o2", quantity=2)], tracked=ZOMBIE)
+    plan = plan_of(account)
+    assert [act["quantity"] for act in plan["actions"]] == ["0", "2", "10"]
 
 
 def test_an_old_trailing_stop_of_nothing_held_is_an_orphan_though_it_names_no_trigger() -> None:
