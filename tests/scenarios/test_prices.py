@@ -10,9 +10,9 @@ from exitplan.ruleset.model.snapshot import (
     Market,
     PriceStatus,
     Snapshot,
-    snapshot_from_document,
-    snapshot_to_document,
 )
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan import Document
 from tests.builders import DEFERRED, B, C, Given, actions, facts, judged, market, number, plan_of, position, snapshot
 

@@ -11,9 +11,9 @@ from exitplan.ruleset.model.snapshot import (
     OpenOrder,
     OrderSide,
     Position,
-    snapshot_from_document,
-    snapshot_to_document,
 )
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.plan import Document
 from tests.builders import (
