@@ -30,7 +30,7 @@ from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.progress import Progress, progress_from_document
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
-from exitplan.ruleset.model.values import MICRO, ZERO, base_of, parse_decimal, plain, time_text
+from exitplan.ruleset.model.values import MICRO, ZERO, base_of, parse_decimal, plain, time_text, unified_symbol
 from exitplan.schemas.documents import load_document
 from exitplan.schemas.policies import LoadedPolicy, load_policy
 from exitplan.workbench.simulation.paths import Paths, RandomWalk, Shock, Timing, Walk, mark_of
@@ -312,7 +312,7 @@ def _shock(text: str, assets: Collection[str], timing: Timing) -> Shock:
 
 def _asset(option: str, name: str, assets: Collection[str]) -> str:
     """Return the asset that is meant; a market stands for its base."""
-    asset = base_of(name.strip().replace("-", "/", 1))
+    asset = base_of(unified_symbol(name))
     if asset in assets:
         return asset
     hint = did_you_mean(asset, sorted(assets)) or f"the account has markets of {', '.join(sorted(assets))}"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from exitplan.brokers.duck_typed.holdings import entries_of
 from exitplan.brokers.duck_typed.values import amount_of, first_amount, moment_of, symbol_of
 from exitplan.ruleset.errors import AccountUnreadable
+from exitplan.ruleset.model.order_view import kind_of
 from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide
 from exitplan.ruleset.model.values import EXACT
 
@@ -17,7 +18,6 @@ _FIRST_YEAR = 2009
 """Nothing was traded before, so an earlier time says that there is none."""
 _IDS = ("order_id", "id", "txid")
 """What orders call their id."""
-_TYPES = {"limit", "market", "stop", "stop_limit"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +78,7 @@ def _side(entry: Mapping[str, object]) -> OrderSide:
 def _type(entry: Mapping[str, object]) -> str:
     """Return the kind of order: limit where it does not tell."""
     word = entry.get("type")
-    if word is None:
-        return "limit"
-    kind = str(word).casefold()
-    if kind in _TYPES:
-        return kind
-    return "limit" if kind.startswith("limit") else "other"
+    return "limit" if word is None else kind_of(str(word)) or "other"
 
 
 def _created_at(name: str, entry: Mapping[str, object]) -> datetime | None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from exitplan.brokers.protocol import OrderReport, OrderStatus
 from exitplan.ruleset.model.cost_basis import Trade
+from exitplan.ruleset.model.order_view import kind_of
 from exitplan.ruleset.model.snapshot import Market, OpenOrder, OrderSide, Position, Side
 from exitplan.ruleset.model.values import EXACT, ZERO
 
@@ -170,11 +171,7 @@ def order_type_of(order: Mapping[str, Any]) -> str:
     word = str(order.get("type") or "").lower().replace("-", "_").replace(" ", "_")
     if amount_of(order.get("triggerPrice")):
         return "stop" if word in {"market", "stop", "stop_market", "stop_loss"} else "stop_limit"
-    if word in {"limit", "market"}:
-        return word
-    if word in {"limit_maker", "post_only", "ioc", "fok"}:
-        return "limit"
-    return word or "unknown"
+    return kind_of(word) or word or "unknown"
 
 
 def open_order_of(order: Mapping[str, Any]) -> OpenOrder:

@@ -101,7 +101,7 @@ def _to_know(checks: CheckReport) -> str:
         return "Next: verify again in a moment; the venue could not be asked for every price."
     if checks.unread:
         return f"Look at the venue for what exitplan cannot read there: {named(checks.unread)}."
-    return "Next: cancel the orders of unknown age at the venue, or place them anew."
+    return "Next: cancel the orders of unknown age or kind at the venue, or place them anew."
 
 
 def _further_cells(failing: Sequence[str]) -> tuple[Text, Text]:

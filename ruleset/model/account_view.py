@@ -17,7 +17,7 @@ from exitplan.ruleset.model.values import ONE, ZERO
 
 
 class OtherCash(Struct, frozen=True, gc=False):
-    """Money in another currency than the account's quote; ``rate`` is None where it has no value that is known."""
+    """Money beside the account's cash, nearly always in another currency; ``rate`` is None where no value is known."""
 
     currency: str
     free: Decimal
@@ -73,8 +73,10 @@ class AccountView(Struct, frozen=True, gc=False):
 
     @property
     def unjudged_orders(self) -> tuple[OrderView, ...]:
-        """The orders whose age is not known: no rule judges them."""
-        return tuple(view for view in self.orders if view.age_minutes is None and not view.is_protected)
+        """The orders whose age or kind is not known: no rule judges them."""
+        return tuple(
+            view for view in self.orders if not view.is_protected and (view.age_minutes is None or view.kind is None)
+        )
 
 
 def held_amounts(
@@ -141,13 +143,14 @@ def other_money(
     names: AssetNames,
     kept: Collection[str],
 ) -> tuple[OtherCash, ...]:
-    """Gather the money in other currencies: what the venue tells as such, and spot holdings of kept currencies.
+    """Gather the money beside the account's cash: what the venue tells as such, and spot holdings of kept currencies.
 
     ``quoted`` is the former at the market of its own, which values it where no rate does; ``kept`` are the assets that
-    the policy calls money.
+    are money: those that the policy names, and the quote.
     """
     if not (views or snapshot.other_cash):
         return ()
+    quote = names.resolve(snapshot.quote)
     sums: dict[str, Cash] = {}
     marks: dict[str, Decimal] = {}
     for currency, cash in snapshot.other_cash.items():
@@ -161,7 +164,7 @@ def other_money(
     money = []
     for currency, cash in sorted(sums.items()):
         is_kept = names.resolve(currency) in kept
-        rate = rate_of(snapshot, currency)
+        rate = ONE if names.resolve(currency) == quote else rate_of(snapshot, currency)
         known = marks.get(currency) if rate is None else rate
         money.append(
             OtherCash(currency, cash.free, cash.locked, cash.debt, known if is_kept else None, is_kept=is_kept)

@@ -24,12 +24,12 @@ from exitplan.ruleset.model.account_view import (
 )
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.fact_registry import FactValue
-from exitplan.ruleset.model.order_view import Holdings, OrderView, age_of, side_of, would_open
+from exitplan.ruleset.model.order_view import Holdings, OrderView, age_of, order_kind, side_of, would_open
 from exitplan.ruleset.model.position_view import PositionView, is_sellable
 from exitplan.ruleset.model.progress import Kept, MissingPrice, Progress, UnwindProgress
 from exitplan.ruleset.model.snapshot import OpenOrder, Position, Side, Snapshot, TrackerRecord
 from exitplan.ruleset.model.valuation import Belief, price_of, rate_of
-from exitplan.ruleset.model.values import EXACT, MICRO, quote_of, to_micro
+from exitplan.ruleset.model.values import EXACT, MICRO, ZERO, quote_of, to_micro
 
 OUR_ORDER = re.compile(r"xp[0-9a-z]{16}")
 """The form of the client order ids that exitplan gives."""
@@ -43,24 +43,26 @@ def observe(snapshot: Snapshot, policy: Policy, progress: Progress, now: datetim
     names = policy.names.of_positions(snapshot.positions)
     observer = _Observer.of(snapshot, policy, progress, now, names)
     quote = names.resolve(snapshot.quote)
+    money = policy.money | {quote}
     views: list[PositionView] = []
     money_views: list[PositionView] = []
     for position in sorted(snapshot.positions, key=_by_symbol):
         view = observer.view(position)
-        is_money = view.asset in policy.money and view.asset != quote and not view.is_derivative
+        is_money = view.asset in money and not view.is_derivative
         (money_views if is_money else views).append(view)
     quoted = [
-        observer.view(Position(symbol, "long", money.free + money.locked, asset=currency))
-        for currency, money in snapshot.other_cash.items()
+        observer.view(Position(symbol, "long", cash.free + cash.locked, asset=currency))
+        for currency, cash in snapshot.other_cash.items()
         if (symbol := f"{currency}/{snapshot.quote}") in snapshot.markets
         and currency not in {view.asset for view in money_views}
     ]
-    other_cash = other_money(snapshot, money_views, quoted, names, policy.money)
+    other_cash = other_money(snapshot, money_views, quoted, names, money)
     debts = find_debts(snapshot, views, other_cash)
     equity = add_up(snapshot, views, other_cash, debts)
-    cash = {names.resolve(money.currency): money.free + money.locked for money in other_cash}
-    cash[quote] = snapshot.cash.free + snapshot.cash.locked
-    holdings = Holdings.of(views, cash, policy.money.union(cash))
+    cash = {quote: snapshot.cash.free + snapshot.cash.locked}
+    for currency, amount in ((names.resolve(one.currency), one.free + one.locked) for one in other_cash):
+        cash[currency] = cash.get(currency, ZERO) + amount
+    holdings = Holdings.of(views, cash, money.union(cash))
     for view in views:
         observer.add_facts(view, equity)
     orders = [observer.order_view(order, holdings) for order in snapshot.open_orders]
@@ -279,11 +281,11 @@ class _Observer(Struct, frozen=True, gc=False):
         age = age_of(order, self.now)
         minutes = None if age is None else age // _MICROSECOND // _MICROS_PER_MINUTE
         opens = asset not in holdings.money and would_open(order, asset, holdings)
-        is_protected = asset in self.protected
+        is_protected, kind = asset in self.protected, order_kind(order)
         facts: dict[str, FactValue] = {
             "symbol": order.symbol,
             "side": order.side,
-            "type": order_type(order),
+            "type": kind or order.type,
             "ours": order.client_order_id is not None and OUR_ORDER.fullmatch(order.client_order_id) is not None,
             "reduce_only": order.reduce_only,
             "opens": opens,
@@ -294,20 +296,13 @@ class _Observer(Struct, frozen=True, gc=False):
         value = order_value(self.snapshot, order)
         if value is not None:
             facts["value_usd"] = to_micro(value)
-        return OrderView(order, asset, side_of(order, asset, holdings), opens, is_protected, minutes, facts)
+        return OrderView(order, asset, side_of(order, asset, holdings), opens, is_protected, kind, minutes, facts)
 
 
 def order_value(snapshot: Snapshot, order: OpenOrder) -> Decimal | None:
     """Value what remains of an order at its price, in the account's quote currency; None without a price or a rate."""
     rate = rate_of(snapshot, quote_of(order.symbol))
     return None if order.price is None or rate is None else order.remaining * order.price * rate
-
-
-def order_type(order: OpenOrder) -> str:
-    """Return the kind of an order: anything with a trigger price is a stop or a stop_limit."""
-    if not order.trigger_price:
-        return order.type
-    return "stop" if order.price is None else "stop_limit"
 
 
 def is_protective(order: OpenOrder, side: Side, mark: Decimal | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 from msgspec import Struct, field
 
@@ -17,6 +18,10 @@ from exitplan.ruleset.model.values import ZERO, is_derivative, quote_of
 CLOCK_TOLERANCE = timedelta(seconds=60)
 """How far in the future an order may be dated and still be new: clocks differ."""
 
+_WAITING = ("stop", "trail", "profit", "trigger", "conditional")
+"""What stands in every venue's word for an order that waits for a price."""
+_AT_A_LIMIT = frozenset({"post_only", "ioc", "fok", "gtc"})
+"""Words for limit orders that do not say so: they name what becomes of what is not filled at once."""
 _OPPOSITE: Mapping[Side, Side] = {"long": "short", "short": "long"}
 _ADDS_TO: Mapping[str, Side] = {"buy": "long", "sell": "short"}
 
@@ -25,8 +30,8 @@ class OrderView(Struct, frozen=True, gc=False):
     """An open order and what it means for the account.
 
     ``asset`` is what it trades, ``side`` that of the position it belongs to. ``opens``: filled, it would open a
-    position or add to one. ``age_minutes`` is in millionths; None where the venue does not say, or says a time that
-    has not come.
+    position or add to one. ``kind`` is None for an order that may be anything. ``age_minutes`` is in millionths; None
+    where the venue does not say, or says a time that has not come.
     """
 
     order: OpenOrder
@@ -34,13 +39,14 @@ class OrderView(Struct, frozen=True, gc=False):
     side: Side
     opens: bool
     is_protected: bool
+    kind: str | None
     age_minutes: int | None
     facts: dict[str, FactValue] = field(default_factory=dict)
 
     @property
     def is_stop(self) -> bool:
-        """Check whether the order waits for a trigger price."""
-        return bool(self.order.trigger_price)
+        """Check whether the order waits for a price."""
+        return self.kind in {"stop", "stop_limit"}
 
 
 class Holdings(Struct, frozen=True, gc=False):
@@ -105,6 +111,30 @@ def held_by(order: OpenOrder, names: AssetNames) -> tuple[str, Decimal]:
     price = order.price if order.price is not None else order.trigger_price
     quote = quote_of(order.symbol)
     return names.resolve(quote) if quote else "", remaining * (price or ZERO)
+
+
+def order_kind(order: OpenOrder) -> str | None:
+    """Return the kind of an order, one of limit, market, stop and stop_limit; None where its type may mean anything.
+
+    Anything with a trigger price is one of the last two.
+    """
+    if order.trigger_price:
+        return "stop" if order.price is None else "stop_limit"
+    return kind_of(order.type)
+
+
+@lru_cache(maxsize=1024)
+def kind_of(word: str) -> str | None:
+    """Return the kind that a venue's word for an order stands for; None where it may mean anything.
+
+    ``LIMIT_MAKER`` and ``buy-limit`` are limit orders; a trailing stop waits for a price, though no venue says which.
+    """
+    name = word.casefold().replace("-", "_").replace(" ", "_")
+    if any(part in name for part in _WAITING):
+        return "stop_limit" if "limit" in name else "stop"
+    if "limit" in name or name in _AT_A_LIMIT:
+        return "limit"
+    return "market" if name.endswith("market") else None
 
 
 def age_of(order: OpenOrder, now: datetime) -> timedelta | None:

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from exitplan.ruleset.model.assets import AssetNames
 from exitplan.ruleset.model.snapshot import Position
-from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text
+from exitplan.ruleset.model.values import ZERO, parse_time, plain, time_text, unified_symbol
 
 T = TypeVar("T")
 
@@ -133,7 +133,7 @@ def balance_document(balance: Balance) -> dict[str, Any]:
 
 def _key(name: str) -> str:
     symbol, mark, side = name.partition("#")
-    return (symbol if "/" in symbol else symbol.replace("-", "/", 1)) + mark + side
+    return unified_symbol(symbol) + mark + side
 
 
 def _unwind(entry: Mapping[str, Any]) -> UnwindProgress:

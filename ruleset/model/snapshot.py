@@ -106,8 +106,8 @@ class OpenOrder(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_
 
     @property
     def remaining(self) -> Decimal:
-        """What may still be filled, in the position's units."""
-        return self.quantity - self.filled
+        """What may still be filled, in the position's units; nothing where more was filled than was asked for."""
+        return max(self.quantity - self.filled, ZERO)
 
 
 class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_defaults=True):
@@ -116,9 +116,10 @@ class Market(Struct, frozen=True, gc=False, forbid_unknown_fields=True, omit_def
     ``min_notional`` and ``max_notional`` are in the market's own quote currency. ``max_amount`` is the largest quantity
     of an order, ``market_max_amount`` that of a market order. A ``bid`` or ``ask`` of None was not asked for; 0 says
     that the venue has none. ``price_status`` None means: ``ok`` where a price is there. For an ``inverse`` market a
-    contract is worth ``contract_size`` in quote. ``taker_fee`` is the share of its value that the venue takes of a
-    market order of this account: 0.001 is 0.1 %. None is not known; ``fee_is_listed`` says that it is the venue's
-    list price, and not the account's own. ``data`` is what was asked for beyond that.
+    contract is worth ``contract_size`` in quote; an option is never one, whatever its venue calls it. ``taker_fee`` is
+    the share of its value that the venue takes of a market order of this account: 0.001 is 0.1 %. None is not known;
+    ``fee_is_listed`` says that it is the venue's list price, and not the account's own. ``data`` is what was asked for
+    beyond that.
     """
 
     active: bool = written(default=True)

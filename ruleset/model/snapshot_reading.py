@@ -12,7 +12,7 @@ from msgspec import ValidationError, convert
 
 from exitplan.ruleset.model.market_data import market_data_from_document
 from exitplan.ruleset.model.snapshot import Cash, Conversion, Market, OpenOrder, Position, Snapshot, TrackerRecord
-from exitplan.ruleset.model.values import ONE, ZERO, parse_decimal, parse_time, unified_symbol
+from exitplan.ruleset.model.values import ONE, ZERO, is_option, parse_decimal, parse_time, unified_symbol
 
 _LENGTH_OF_TIME = len("2026-02-18T22:00:00Z")
 
@@ -59,7 +59,7 @@ def _open_orders(entries: Sequence[Mapping[str, Any]]) -> tuple[OpenOrder, ...]:
     if _are_usual(entries, "created_at"):
         with suppress(ValidationError):
             orders = convert(entries, tuple[OpenOrder, ...])
-            if _are_unified(order.symbol for order in orders):
+            if _are_unified(order.symbol for order in orders) and not any(map(_has_price_of_zero, orders)):
                 return orders
     return tuple(map(_open_order, entries))
 
@@ -68,9 +68,11 @@ def _markets(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
     if _are_unified(entries):
         with suppress(ValidationError):
             markets = convert(entries, dict[str, Market])
-            if not any(_has_maximum_of_zero(market) for market in markets.values()):
+            if not any(_has_maximum_of_zero(market) for market in markets.values()) and not any(
+                map(is_option, entries)
+            ):
                 return markets
-    return {unified_symbol(symbol): _market(entry) for symbol, entry in entries.items()}
+    return {(name := unified_symbol(symbol)): _market(name, entry) for symbol, entry in entries.items()}
 
 
 def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord]:
@@ -85,7 +87,9 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 def _are_unified(symbols: Iterable[str]) -> bool:
     names = list(symbols)
     together = " ".join(names)
-    if "-" not in together and len(together.split()) == len(names):  # as it is with nearly every account
+    if (
+        "-" not in together and "_" not in together and len(together.split()) == len(names)
+    ):  # as it is with nearly every account
         return True
     return all(unified_symbol(name) == name for name in names)
 
@@ -96,6 +100,11 @@ def _are_usual(entries: Iterable[Mapping[str, Any]], time: str) -> bool:
         (moment := entry.get(time)) is None or (len(moment) == _LENGTH_OF_TIME and moment[-1] == "Z")
         for entry in entries
     )
+
+
+def _has_price_of_zero(order: OpenOrder) -> bool:
+    """Check for a price that is none: 0, or less."""
+    return any(price is not None and price <= 0 for price in (order.price, order.trigger_price))
 
 
 def _has_maximum_of_zero(market: Market) -> bool:
@@ -129,6 +138,12 @@ def _decimal(value: str | int | Decimal | None) -> Decimal | None:
     return parse_decimal(value) if isinstance(value, str) else Decimal(value)
 
 
+def _price(value: str | None) -> Decimal | None:
+    """Read the price of an order; 0, and less, is none."""
+    price = _decimal(value)
+    return price if price is not None and price > 0 else None
+
+
 def _time(value: str | None) -> datetime | None:
     return None if value is None else parse_time(value)
 
@@ -159,8 +174,8 @@ def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
         type=entry["type"],
         quantity=parse_decimal(entry["quantity"]),
         filled=_decimal(entry.get("filled")) or ZERO,
-        price=_decimal(entry.get("price")),
-        trigger_price=_decimal(entry.get("trigger_price")),
+        price=_price(entry.get("price")),
+        trigger_price=_price(entry.get("trigger_price")),
         created_at=_time(entry.get("created_at")),
         client_order_id=entry.get("client_order_id"),
         reduce_only=entry.get("reduce_only") is True,
@@ -169,7 +184,7 @@ def _open_order(entry: Mapping[str, Any]) -> OpenOrder:
     )
 
 
-def _market(entry: Mapping[str, Any]) -> Market:
+def _market(symbol: str, entry: Mapping[str, Any]) -> Market:
     active = entry.get("active")
     return Market(
         active=True if active is None else active,
@@ -181,7 +196,7 @@ def _market(entry: Mapping[str, Any]) -> Market:
         ask=_decimal(entry.get("ask")),
         last=_decimal(entry.get("last")),
         price_status=entry.get("price_status"),
-        inverse=entry.get("inverse") is True,
+        inverse=entry.get("inverse") is True and not is_option(symbol),
         max_amount=_decimal(entry.get("max_amount")) or None,
         max_notional=_decimal(entry.get("max_notional")) or None,
         market_max_amount=_decimal(entry.get("market_max_amount")) or None,

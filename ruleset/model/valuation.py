@@ -101,17 +101,16 @@ def value_of(snapshot: Snapshot, position: Position, belief: Belief) -> Decimal 
 
 def _believed(market: Market, price: Price, belief: Belief) -> Price:
     """Compare a price with the other ones; gaps of one ``price_step`` contradict nothing."""
-    step = market.price_step or ZERO
     bid, ask, last = market.bid, market.ask, market.last
     if bid is None or ask is None or bid <= 0 or ask <= 0:
         return price
     both, gap = bid + ask, ask - bid
     is_wide = gap > belief.widest * both
-    if abs(gap) > step and (is_wide or -gap > belief.max_gap * ask):
+    if (is_wide or -gap > belief.max_gap * ask) and abs(gap) > _step_of(market):
         return Price(None, price.rate, "implausible")
     if last is not None and last > 0 and not is_wide:
-        below = bid - last > step and last < bid * belief.lowest
-        above = last - ask > step and last > ask * belief.highest
+        below = last < bid * belief.lowest and bid - last > _step_of(market)
+        above = last > ask * belief.highest and last - ask > _step_of(market)
         if below or above:
             return Price(EXACT.divide(both, TWO), price.rate, "ok", "mid", ignored_last=last)
     return price
@@ -123,7 +122,14 @@ def _is_exit_side_empty(market: Market, side: Side) -> bool:
     if exit_side is None or exit_side != 0:
         return False
     others = [price for price in (market.ask, market.bid, market.last) if price is not None and price > 0]
-    return bool(others) and not (side == "long" and min(others) <= (market.price_step or ZERO))
+    return bool(others) and not (side == "long" and min(others) <= _step_of(market))
+
+
+def _step_of(market: Market) -> Decimal:
+    """Return the step of prices; 0 where none is named, or one above a price of the market, which must be wrong."""
+    step = market.price_step or ZERO
+    prices = (price for price in (market.bid, market.ask, market.last) if price is not None and price > 0)
+    return step if all(step <= price for price in prices) else ZERO
 
 
 def _is_exempt(position: Position, market: Market, rate: Decimal, belief: Belief) -> bool:

@@ -33,6 +33,9 @@ DEFAULT_STEP = Decimal("0.00000001")
 
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SEPARATOR = re.compile("[-_]")
+_OPTION = re.compile(r":(\w+)-\d+-[\w.]+-[CP]", re.ASCII)
+"""The end of an option's symbol: what it is settled in, when it expires, its strike, and whether it is a call."""
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|z|[+-]\d{2}:\d{2})", re.ASCII)
 
 
@@ -115,9 +118,9 @@ def time_text(moment: datetime) -> str:
 
 
 def unified_symbol(text: str) -> str:
-    """Return ccxt's unified form of a symbol as a person types it: ``ETH-USD`` becomes ``ETH/USD``."""
+    """Return ccxt's unified form of a symbol, however it is written: ``ETH-USD`` and ``ETH_USD`` become ``ETH/USD``."""
     symbol = text.strip()
-    return symbol if "/" in symbol else symbol.replace("-", "/", 1)
+    return symbol if "/" in symbol else _SEPARATOR.sub("/", symbol, count=1)
 
 
 def meant_symbol(text: str, known: Collection[str]) -> str:
@@ -144,9 +147,21 @@ def base_of(symbol: str) -> str:
 
 
 def quote_of(symbol: str) -> str | None:
-    """Return the quote currency of a unified symbol; None where it has none (``DUSTCOIN``)."""
+    """Return the currency that prices of a unified symbol are in; None where it names none (``DUSTCOIN``).
+
+    It is the quote currency, but an option is priced in what it is settled in: ``BTC/USD:BTC-261225-60000-C`` in BTC.
+    """
     _, slash, rest = symbol.partition("/")
-    return rest.partition(":")[0] if slash else None
+    quote, colon, _ = rest.partition(":")
+    option = _OPTION.fullmatch(rest, len(quote)) if colon else None
+    if option is not None:
+        return option[1]
+    return quote if slash else None
+
+
+def is_option(symbol: str) -> bool:
+    """Check whether a unified symbol is that of an option."""
+    return _OPTION.search(symbol) is not None
 
 
 def is_derivative(symbol: str) -> bool:

@@ -20,7 +20,10 @@ RULE = "cash.convert"
 
 def plan_conversions(account: AccountView, belief: Belief) -> Iterator[Action]:
     """Plan the conversion of all other money that is kept as cash, has a rate, and is enough for an order."""
+    quote = account.names.resolve(account.snapshot.quote)
     for money in account.other_cash:
+        if account.names.resolve(money.currency) == quote:
+            continue
         if money.is_kept and money.rate is not None and money.free - money.debt > 0:
             yield from _conversion(account, money, belief)
 

@@ -59,7 +59,7 @@ def _short(orders: Sequence[str]) -> Sequence[str]:
 FURTHER = (
     FurtherCheck("prices agree", "prices that contradict each other", lambda checks: checks.implausible),
     FurtherCheck("no debts", "debts", lambda checks: checks.debts),
-    FurtherCheck("orders have a time", "orders of unknown age", lambda checks: _short(checks.unjudged_orders)),
+    FurtherCheck("orders are judged", "orders of unknown age or kind", lambda checks: _short(checks.unjudged_orders)),
     FurtherCheck(
         "nothing reopens", "orders that open again what is closed", lambda checks: _short(checks.reopening_orders)
     ),

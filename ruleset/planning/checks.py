@@ -27,11 +27,11 @@ class AccountState(StrEnum):
 class Checks(Struct, frozen=True, gc=False):
     """The four checks of the protocol and what stands beside them; positions by key, orders by id.
 
-    ``tolerated`` is dust that is blocked. ``deferred`` could not be judged, ``unjudged`` are orders of unknown age:
-    either makes the account UNKNOWN, as a ``surprise`` does, a balance nobody expected. ``implausible`` and ``debts``
-    want a person. ``unread`` is what nobody could ask the venue for, and makes it UNKNOWN too. ``unwinding`` are the
-    unregistered ones that an unwind is closing. ``reopening`` are orders that would open again what the plan closes,
-    ``proceeds`` assets that it would be paid in.
+    ``tolerated`` is dust that is blocked. ``deferred`` could not be judged, ``unjudged`` are orders of unknown age or
+    kind: either makes the account UNKNOWN, as a ``surprise`` does, a balance nobody expected. ``implausible`` and
+    ``debts`` want a person. ``unread`` is what nobody could ask the venue for, and makes it UNKNOWN too. ``unwinding``
+    are the unregistered ones that an unwind is closing. ``reopening`` are orders that would open again what the plan
+    closes, ``proceeds`` assets that it would be paid in.
     """
 
     counted: int
@@ -158,7 +158,8 @@ class CheckInput(Struct, frozen=True, gc=False):
     def _unjudged(self, changes: Changes) -> tuple[str, ...]:
         if not self.policy.orders:
             return ()
-        return tuple(view.order.id for view in self.account.unjudged_orders if view.order.id not in changes.cancelled)
+        judged = {*self.stale, *changes.cancelled}  # a policy's own rule may know more of an order than its kind
+        return tuple(view.order.id for view in self.account.unjudged_orders if view.order.id not in judged)
 
     def _matters(self, debt: Debt) -> bool:
         return debt.value is None or debt.value >= self.policy.dust_usd_threshold

@@ -204,7 +204,7 @@ class CheckReport(Struct, frozen=True, gc=False):
     state: Annotated[AccountState, Key("The state that the checks come to.")]
     checks: Annotated[FourChecks, Key("The four checks.")]
     deferred: Annotated[tuple[str, ...], Key("Positions that could not be judged.")]
-    unjudged_orders: Annotated[tuple[str, ...], Key("Orders of unknown age: no rule judges them.")] = ()
+    unjudged_orders: Annotated[tuple[str, ...], Key("Orders of unknown age or kind: no rule judges them.")] = ()
     implausible: Annotated[tuple[str, ...], Key("Positions whose prices contradict each other.")] = ()
     debts: Annotated[tuple[str, ...], Key("What is owed and matters.")] = ()
     reopening_orders: Annotated[tuple[str, ...], Key("Orders that would open again what the plan closes.")] = ()

@@ -72,7 +72,7 @@ def one_of(values: Mapping[str, str], about: str, *, optional: bool = False, **m
 
 def symbol() -> Schema:
     """Describe a symbol."""
-    about = "The unified symbol, such as ETH/USD or BTC/USDT:USDT; ETH-USD is read as ETH/USD."
+    about = "The unified symbol, such as ETH/USD or BTC/USDT:USDT; ETH-USD and ETH_USD are read as ETH/USD."
     message = "a symbol without spaces is expected, such as ETH/USD"
     return text(about, pattern=SYMBOL_PATTERN, patternErrorMessage=message)
 

@@ -173,7 +173,7 @@ def report(**more: Any) -> CheckReport:
     [
         ({"implausible": ("AAA/USD",)}, "prices agree no AAA/USD"),
         ({"debts": ("EUR",)}, "no debts no EUR"),
-        ({"unjudged_orders": ("o1",)}, "orders have a time no o1"),
+        ({"unjudged_orders": ("o1",)}, "orders are judged no o1"),
         ({"balance_surprise": "9000 then, 0 now"}, "balance as left no 9000 then, 0 now"),
         ({"reopening_orders": ("o2",)}, "nothing reopens no o2"),
         ({"proceeds": ("BTC",)}, "paid in money no BTC"),

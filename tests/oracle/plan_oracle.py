@@ -361,6 +361,8 @@ class Oracle:
         """13.2: a far last price gives way to the mid; a wide or crossed book or an empty exit side is no price."""
         gap, step = self.parameter("max_price_gap"), market.price_step or ZERO
         bid, ask, last = market.bid or ZERO, market.ask or ZERO, market.last or ZERO
+        if any(0 < price < step for price in (bid, ask, last)):
+            step = ZERO  # a step that a price is below is wrong, so it exempts nothing
         exit_price, other = (market.bid, ask) if side == "long" else (market.ask, bid)
         if exit_price == 0 and max(other, last) > 0 and not self.is_one_step(side, (other, last), step):
             return Price("implausible")

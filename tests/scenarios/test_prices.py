@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
-from exitplan.ruleset.model.snapshot import Market, PriceStatus
+from exitplan.ruleset.model.snapshot import (
+    Market,
+    PriceStatus,
+    Snapshot,
+)
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
 from exitplan.ruleset.planning.plan import Document
-from tests.builders import DEFERRED, C, actions, facts, judged, market, number, plan_of, position, snapshot
+from tests.builders import DEFERRED, B, C, Given, actions, facts, judged, market, number, plan_of, position, snapshot
 
 
 def priced(listed: Market | None, symbol: str = "AAA/USD", **more: str) -> Document:
@@ -131,3 +139,42 @@ def test_tiny_prices_and_quantities_keep_all_their_digits() -> None:
     assert facts(plan, "PEPE/USD")["value_usd"] == "370.200000"
     assert plan["snapshot"]["equity"] == "10370.2000000000001234"
     assert number("0.00001234") is not None
+
+
+CALL = "BTC/USD:BTC-261225-60000-C"
+
+
+@pytest.mark.parametrize("inverse", [True, False])
+def test_an_option_is_priced_in_what_it_is_settled_in(inverse: bool) -> None:
+    listed = _told(market("0.05", min_notional=None), inverse=inverse)
+    plan = plan_of(_held(CALL, listed, rates={"BTC": "60000"}))
+    assert facts(plan, CALL)["value_usd"] == "6000.000000"
+    assert judged(plan, CALL) == (B, "legacy.untracked")
+
+
+def test_an_option_without_a_rate_for_that_has_no_price_and_is_not_sold() -> None:
+    plan = plan_of(_held(CALL, _told(market("0.05", min_notional=None))))
+    assert judged(plan, CALL) == (DEFERRED, "deferred.price-unavailable")
+    assert (actions(plan), plan["checks"]["state"]) == ([], "UNKNOWN")
+
+
+@pytest.mark.parametrize("symbol", ["AAA-EUR", "AAA_EUR"])
+def test_a_price_is_in_the_currency_that_the_symbol_names_however_it_is_written(symbol: str) -> None:
+    plan = plan_of(_held(symbol, _told(market(100)), rates={"EUR": "0.5"}))
+    assert facts(plan, "AAA/EUR")["value_usd"] == "100.000000"
+    plan = plan_of(_held(symbol, _told(market(100))))
+    assert judged(plan, "AAA/EUR") == (DEFERRED, "deferred.price-unavailable")
+
+
+def _told(listed: Market, **more: Given) -> Document:
+    """Tell of a market as a snapshot's file does."""
+    prices = {"last": listed.last, "min_notional": listed.min_notional, "amount_step": listed.amount_step}
+    return {name: None if value is None else str(value) for name, value in prices.items()} | more
+
+
+def _held(symbol: str, told: Document, *, rates: Mapping[str, str] | None = None) -> Snapshot:
+    """Read an account that holds two of a symbol from its file's form."""
+    return snapshot_from_document(
+        snapshot_to_document(snapshot(rates=rates or {}))
+        | {"positions": [{"symbol": symbol, "quantity": "2"}], "markets": {symbol: told}}
+    )

@@ -42,6 +42,22 @@ def test_other_money_in_the_account_s_own_currency_is_worth_itself() -> None:
     assert (plan["snapshot"]["equity"], plan["warnings"]) == ("10005", [])
 
 
+@pytest.mark.parametrize("held", ["USD/EUR", "USD/USD", "USD"])
+@pytest.mark.parametrize("keep", [["USD", "EUR"], []])
+def test_money_in_the_account_s_own_currency_is_cash_under_whatever_symbol(held: str, keep: list[str]) -> None:
+    account = snapshot(position(held, 500, locked=20), markets={held: market("0.92")}, rates={"EUR": "1.08"})
+    plan = plan_of(account, cash={"keep": keep, "convert": True})
+    assert (plan["positions"], plan["actions"]) == ([], [])
+    assert plan["snapshot"]["equity"] == plan["snapshot"]["managed_equity"] == "10500"
+    assert (plan["other_cash"][0]["currency"], plan["other_cash"][0]["value"]) == ("USD", "500")
+
+
+def test_a_debt_in_the_account_s_own_currency_is_one() -> None:
+    plan = plan_of(snapshot(position("USD/EUR", -500), markets={"USD/EUR": market("0.92")}))
+    assert (plan["positions"], plan["snapshot"]["equity"]) == ([], "9500")
+    assert plan["debts"] == [{"currency": "USD", "amount": "500", "value": "500"}]
+
+
 def test_a_policy_may_keep_other_currencies() -> None:
     assert actions(plan_of(snapshot(position("USDC/USD", 500)), cash={"keep": []})) != []
 

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 import pytest
 
-from exitplan.ruleset.model.snapshot import OpenOrder, OrderSide, Position
+from exitplan.ruleset.model.snapshot import (
+    OpenOrder,
+    OrderSide,
+    Position,
+)
+from exitplan.ruleset.model.snapshot_reading import snapshot_from_document
+from exitplan.ruleset.model.snapshot_writing import snapshot_to_document
+from exitplan.ruleset.model.values import time_text
 from exitplan.ruleset.planning.plan import Document
 from tests.builders import (
     NOW,
@@ -108,6 +115,63 @@ def test_an_order_dated_ahead_is_new_for_a_minute_and_then_of_unknown_age(ahead:
     plan = plan_of(snapshot(orders=[order(minutes=-ahead / 60)]))
     assert plan["checks"]["state"] == state
     assert plan["checks"]["unjudged_orders"] == ([] if state == "CLEAN" else ["o1"])
+
+
+@pytest.mark.parametrize(
+    ("word", "kind"),
+    [
+        ("LIMIT", "limit"),
+        ("limit_maker", "limit"),
+        ("buy-limit", "limit"),
+        ("post only", "limit"),
+        ("STOP_LOSS", "stop"),
+        ("trailing_stop_market", "stop"),
+        ("TRAILING", "stop"),
+        ("take_profit", "stop"),
+        ("take-profit-limit", "stop_limit"),
+        ("trigger", "stop"),
+    ],
+)
+def test_a_venue_s_word_for_an_order_is_known_for_what_it_means(word: str, kind: str) -> None:
+    rules = [{"id": "of-kind", "when": {"type": kind, "age_minutes": {"gt": 30}}, "action": "cancel"}]
+    account = snapshot(position(), orders=[order(kind=word, minutes=31)], tracked=["AAA/USD"])
+    assert [act["rule"] for act in plan_of(account, orders=rules)["actions"]] == ["of-kind"]
+
+
+@pytest.mark.parametrize("word", ["oco", "iceberg", "unknown", "other"])
+def test_an_order_that_may_be_anything_is_judged_by_no_rule_and_keeps_the_account_unknown(word: str) -> None:
+    plan = plan_of(snapshot(orders=[order(kind=word, minutes=50_000)]))
+    assert (plan["checks"]["unjudged_orders"], plan["checks"]["state"]) == (["o1"], "UNKNOWN")
+    assert plan["forecast"]["state"] == "UNKNOWN"
+
+
+def test_a_rule_of_the_policy_s_own_may_judge_it() -> None:
+    rules = [{"id": "old", "when": {"age_minutes": {"gt": 30}}, "action": "cancel"}]
+    plan = plan_of(snapshot(orders=[order(kind="oco", minutes=50_000)]), orders=rules)
+    assert plan["checks"]["unjudged_orders"] == []
+    assert plan["forecast"]["state"] == "CLEAN"
+
+
+@pytest.mark.parametrize("price", ["0", "-1", None])
+def test_a_price_of_an_order_that_is_none_is_not_counted_as_one(price: str | None) -> None:
+    told: Document = {"id": "o1", "symbol": "BBB/AAA", "side": "buy", "type": "stop", "quantity": "2"}
+    told |= {"price": price, "trigger_price": "4", "created_at": time_text(ago(5))}
+    account = snapshot(position(locked=8), tracked=ZOMBIE)
+    document = snapshot_to_document(account) | {"open_orders": [told]}
+    cancel, close = plan_of(snapshot_from_document(document))["actions"]
+    assert (cancel["kind"], cancel["est_value"], close["quantity"]) == ("cancel_order", None, "10")
+
+
+def test_an_order_that_filled_more_than_was_asked_for_has_nothing_left() -> None:
+    more = order("o1", quantity=1, filled="1.5")
+    account = snapshot(position(locked=2), orders=[more, order("o2", quantity=2)], tracked=ZOMBIE)
+    plan = plan_of(account)
+    assert [act["quantity"] for act in plan["actions"]] == ["0", "2", "10"]
+
+
+def test_an_old_trailing_stop_of_nothing_held_is_an_orphan_though_it_names_no_trigger() -> None:
+    account = snapshot(orders=[order(kind="trailing_stop_market", price=None, minutes=31)])
+    assert [act["rule"] for act in plan_of(account)["actions"]] == ["orphan-stop"]
 
 
 def test_an_order_without_a_time_is_judged_by_no_rule_and_a_close_still_cancels_it() -> None:

@@ -100,6 +100,22 @@ def test_one_step_of_a_coarse_market_is_no_gap_and_the_last_price_stays() -> Non
     assert marked(listed, 10**9) == ("30.000000", "last", "ok")
 
 
+@pytest.mark.parametrize("side", ["long", "short"])
+@pytest.mark.parametrize(
+    ("last", "bid", "ask"),
+    [(None, "0.000001", "0.00004"), (None, "0.00004", "0.00001"), ("0.00004", 0, 0)],
+)
+def test_a_step_above_the_prices_themselves_is_wrong_and_excuses_no_gap(
+    last: Amount | None, bid: Amount, ask: Amount, side: Side
+) -> None:
+    plan = priced(market(last, bid=bid, ask=ask, price_step="0.01"), 10**9, side)
+    assert facts(plan, side=side)["price_status"] == "implausible"
+
+
+def test_nor_does_it_excuse_a_far_last_price() -> None:
+    assert marked(market("0.004", bid="0.00003", ask="0.00004", price_step="0.01"), 10**6)[1] == "mid"
+
+
 def test_an_implausible_position_is_deferred_without_value_and_never_clean() -> None:
     plan = plan_of(snapshot(position(), markets={"AAA/USD": market(25, bid="0.0001", ask=30)}, tracked=["AAA/USD"]))
     assert judged(plan) == (DEFERRED, "deferred.price-implausible")
