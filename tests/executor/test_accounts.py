@@ -19,7 +19,7 @@ from exitplan.executor.accounts.account import (
 )
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.plan import plan_account, plan_snapshot
-from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount, UsageError
+from exitplan.ruleset.errors import FileIsInvalid, NoSuchAccount
 from exitplan.schemas.policies import shipped_policy
 from tests.builders import NOW
 from tests.executor.conftest import Stage
@@ -112,11 +112,12 @@ def test_an_account_block_that_leaves_something_out_is_invalid(tmp_path: Path, a
         opened(tmp_path, str(write(tmp_path, "a", account)))
 
 
-def test_a_venue_that_is_not_known_is_a_usage_error(tmp_path: Path) -> None:
+def test_a_venue_that_is_not_known_is_an_invalid_file(tmp_path: Path) -> None:
     file = write(tmp_path, "a", "id: a, venue: papper, quote: USD")
-    with pytest.raises(UsageError) as refusal:
+    with pytest.raises(FileIsInvalid) as refusal:
         opened(tmp_path, str(file))
-    assert refusal.value.exit_code == 64
+    assert refusal.value.exit_code == 65
+    assert str(file) in str(refusal.value)
 
 
 def test_another_policy_and_overrides_replace_the_accounts_own(tmp_path: Path) -> None:
