@@ -220,7 +220,7 @@ class CheckedClient:
             "reduceOnly": order.get("reduceOnly"),
             "cost": None,
             "fee": fee,
-            "fees": [] if fee is None else [fee],
+            "fees": [] if fee is None or order.get("fees") is not None else [fee],
             "trades": [],
         }
 

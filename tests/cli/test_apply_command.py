@@ -164,7 +164,7 @@ def test_an_account_in_use_exits_7(saved: Path) -> None:
 
 def test_a_venue_that_refuses_exits_4(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = Refused(RefusalReason.MARKET_INACTIVE, "the market is closed")
-    monkeypatch.setattr(PaperBroker, "place_order", lambda *_: refused)
+    monkeypatch.setattr(PaperBroker, "place_orders", lambda _, asked: (refused,) * len(asked))
     shown = xp("apply", saved)
     assert shown.code == 4
     assert "market-inactive: the market is closed" in shown.out
@@ -178,7 +178,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hurried")
 def test_a_venue_that_cannot_tell_exits_9(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PaperBroker, "place_order", lambda *_: Unknown("no answer"))
+    monkeypatch.setattr(PaperBroker, "place_orders", lambda _, asked: (Unknown("no answer"),) * len(asked))
     monkeypatch.setattr(PaperBroker, "look_up_order", lambda *_: Unknown("no answer"))
     shown = xp("apply", saved)
     assert shown.code == 9

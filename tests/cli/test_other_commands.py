@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import yaml
 from msgspec.structs import replace
 
 from exitplan.brokers.paper.broker import PaperBroker
-from exitplan.brokers.protocol import RefusalReason, Refused
+from exitplan.brokers.protocol import OrderRequest, Outcome, RefusalReason, Refused
 from exitplan.ruleset.exit_codes import ExitCode
 from exitplan.schemas.policies import load_policy
 from tests.builders import market, order, position, record, snapshot
@@ -156,9 +157,13 @@ def test_one_phase_alone() -> None:
     assert xp("run", "--phase", "4", "--json").json["state"] == "NEEDS_CLEANUP"
 
 
+def refuse(_: PaperBroker, asked: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+    return (Refused(RefusalReason.OTHER, "no"),) * len(asked)
+
+
 @pytest.mark.usefixtures("folder")
 def test_a_run_that_the_venue_refuses_exits_4(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(PaperBroker, "place_order", lambda *_: Refused(RefusalReason.OTHER, "no"))
+    monkeypatch.setattr(PaperBroker, "place_orders", refuse)
     assert xp("run").code == 4
 
 
@@ -255,7 +260,7 @@ def test_history_lists_the_newest_run_first() -> None:
 @pytest.mark.usefixtures("folder")
 def test_retry_clears_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as refusing:
-        refusing.setattr(PaperBroker, "place_order", lambda *_: Refused(RefusalReason.OTHER, "no"))
+        refusing.setattr(PaperBroker, "place_orders", refuse)
         xp("run")
     blocked = {entry["symbol"]: entry["reason"] for entry in xp("plan", "--json").json["blocked"]}
     assert blocked["NEAR/USD"] == "attempts-exhausted"

@@ -217,7 +217,7 @@ def test_whatever_a_broker_answers_nothing_is_oversold_and_in_the_end_only_the_r
         program = messy(Path(folder))
         program.broker.answers = {method: deque(waiting) for method, waiting in trouble.items()}
         quiet = 0
-        while quiet < 6 and not program.protocol.run_full_protocol()["success"]:
+        while quiet < 12 and not program.protocol.run_full_protocol()["success"]:
             program.now += timedelta(minutes=10)
             quiet = 0 if any(program.broker.answers[name] for name in METHODS[:4]) else quiet + 1
             assert program.broker.positions["BTC-USD"]["quantity"] == 10.0, "what a strategy manages is left alone"

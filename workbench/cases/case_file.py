@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -118,7 +119,7 @@ def _policy_file(document: Document, folder: FilePath) -> FilePath:
     if name in shipped:
         return shipped_policy(name)
     path: FilePath = folder / name
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - a name that is too long for a file is that of none
         hint = did_you_mean(name, shipped) or f"name a file, relative to this one, or one of {', '.join(shipped)}"
         raise _failed(document, [Problem(("policy",), f"there is no policy {name!r}", hint=hint)])
     return path

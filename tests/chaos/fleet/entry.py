@@ -138,14 +138,17 @@ class Trouble:
 
     def _install_venue(self, patch: pytest.MonkeyPatch) -> None:
         trouble, capabilities = self, PaperBroker.capabilities
-        place, read = PaperBroker.place_order, PaperBroker.read_account
+        place, read = PaperBroker.place_orders, PaperBroker.read_account
 
         def played(broker: PaperBroker) -> Capabilities:
             told: Capabilities = capabilities.__get__(broker)
             return replace(told, receive_window=WINDOW)
 
-        def placed(broker: PaperBroker, request: OrderRequest) -> Outcome:
-            return trouble.place(broker, request, partial(place, broker, request))
+        def place_one(broker: PaperBroker, request: OrderRequest) -> Outcome:
+            return place(broker, [request])[0]
+
+        def placed(broker: PaperBroker, requests: Sequence[OrderRequest]) -> tuple[Outcome, ...]:
+            return tuple(trouble.place(broker, one, partial(place_one, broker, one)) for one in requests)
 
         def was_read(broker: PaperBroker) -> Snapshot:
             time.sleep(trouble.settings.reads)
@@ -153,7 +156,7 @@ class Trouble:
             return read(broker)
 
         patch.setattr(PaperBroker, "capabilities", property(played))
-        patch.setattr(PaperBroker, "place_order", placed)
+        patch.setattr(PaperBroker, "place_orders", placed)
         patch.setattr(PaperBroker, "read_account", was_read)
 
     def _install_sending(self, patch: pytest.MonkeyPatch) -> None:
