@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from exitplan.brokers.paper.ledger import Ledger
 from exitplan.brokers.paper.options import PaperOptions
@@ -17,8 +18,7 @@ LARGEST = Decimal("1e24")
 """No order is above this, in units or in value, so that no amount outgrows what a snapshot file can hold."""
 
 
-@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
-class OrderCase:
+class OrderCase(Struct, frozen=True):
     """A request with all that its checks look at."""
 
     request: OrderRequest

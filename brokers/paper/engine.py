@@ -6,11 +6,11 @@ and when :meth:`MatchingEngine.tick` moves a price, never by themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.checks import OrderCase, aimed_side, first_refusal, refuse_conversion
 from exitplan.brokers.paper.ledger import Ledger
@@ -74,7 +74,7 @@ class MatchingEngine:
 
     def snapshot(self, now: datetime) -> Snapshot:
         """Return the account as of now."""
-        return structs.replace(
+        return replace(
             self._start,
             taken_at=now,
             cash=self._ledger.cash,
@@ -159,7 +159,7 @@ class MatchingEngine:
 
         Raises KeyError for a symbol the venue does not list.
         """
-        market = structs.replace(
+        market = replace(
             self._markets[symbol],
             bid=prices.bid,
             ask=prices.ask,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Context, Decimal
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.orders import Fill, Hold, PaperOrder
 from exitplan.brokers.paper.pricing import Money, Terms, cost_of_buy, mark_price
@@ -183,10 +183,10 @@ class Ledger:
     def _lock(self, home: Home, amount: Decimal) -> None:
         if home.key is None:
             cash = self.money.get(home.currency, _NOTHING)
-            self.money[home.currency] = structs.replace(cash, free=cash.free - amount, locked=cash.locked + amount)
+            self.money[home.currency] = replace(cash, free=cash.free - amount, locked=cash.locked + amount)
         elif home.key in self.positions:
             held = self.positions[home.key]
-            self.positions[home.key] = structs.replace(held, locked=max(ZERO, held.locked + amount))
+            self.positions[home.key] = replace(held, locked=max(ZERO, held.locked + amount))
 
     def release(self, order: PaperOrder, kept: Hold) -> None:
         """Unlock what an order no longer needs and leave it the rest."""
@@ -224,7 +224,7 @@ class Ledger:
         if home.key is None:
             cash = self.money.get(home.currency, _NOTHING)
             repaid = min(max(amount, ZERO), cash.debt)
-            self.money[home.currency] = structs.replace(cash, free=cash.free + amount - repaid, debt=cash.debt - repaid)
+            self.money[home.currency] = replace(cash, free=cash.free + amount - repaid, debt=cash.debt - repaid)
             return
         held = self.positions.get(home.key)
         if held is None:
@@ -237,13 +237,13 @@ class Ledger:
             del self.positions[home.key]
             return
         entry = held.entry_price if amount <= 0 else _mean_entry(held, amount, price)
-        self.positions[home.key] = structs.replace(held, quantity=left, debt=debt, entry_price=entry)
+        self.positions[home.key] = replace(held, quantity=left, debt=debt, entry_price=entry)
 
 
 def _sized(position: Position) -> Position:
     """Return a derivative's short its size where the venue that was recorded reports it as negative."""
     if position.side == "short" and is_derivative(position.symbol):
-        return structs.replace(position, quantity=abs(position.quantity))
+        return replace(position, quantity=abs(position.quantity))
     return position
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Context, Decimal
 from functools import reduce
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from exitplan.brokers.paper.pricing import reduces
 from exitplan.brokers.protocol import OrderReport
@@ -17,16 +19,14 @@ from exitplan.ruleset.model.values import EXACT, ZERO, is_derivative
 _AVERAGE = Context(prec=28)
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(Struct, frozen=True, gc=False):
     """What an open order keeps from being spent twice: money, and units of the position."""
 
     cash: Decimal = ZERO
     quantity: Decimal = ZERO
 
 
-@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
-class Fill:
+class Fill(Struct, frozen=True, gc=False):
     """One execution: ``cash`` is what it changed the account's money by, with the ``fee`` in it.
 
     ``covered`` is the part of a derivative's loss beyond the account's free money, which the venue's
@@ -43,8 +43,7 @@ class Fill:
     fee_currency: str | None = None
 
 
-@dataclass(slots=True, kw_only=True)  # frozen, making one takes three times as long, and each order makes several
-class PaperOrder:
+class PaperOrder(Struct, frozen=True, kw_only=True, gc=False):
     """An order in the paper venue's book.
 
     ``earlier`` was filled before the account came to the paper venue. ``fires_above`` tells on which side of

@@ -7,10 +7,11 @@ account.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from functools import wraps
 from typing import ParamSpec, TypeVar
+
+from msgspec import Struct
 
 from exitplan.brokers.paper.options import MOST_IMPACT, PaperOptions
 from exitplan.ruleset.model.snapshot import Market, OrderSide, Side
@@ -103,8 +104,7 @@ def _worse(price: Decimal, side: OrderSide, share: Decimal, step: Decimal | None
     return floor_to_step(cheaper, step) or cheaper
 
 
-@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
-class Terms:
+class Terms(Struct, frozen=True, gc=False):
     """What a unit of a symbol is worth to an account.
 
     ``rate`` is units of the account's quote for one of the market's; ``entry_price`` is None where no one
@@ -136,16 +136,14 @@ class Terms:
         return (size * move / entry if self.inverse else size * move) * self.rate
 
 
-@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
-class Taken:
+class Taken(Struct, frozen=True, gc=False):
     """What an order takes from the book at once: so many units, on these terms."""
 
     quantity: Decimal
     terms: Terms
 
 
-@dataclass(slots=True)  # not frozen for the same reason as PaperOrder
-class Money:
+class Money(Struct, frozen=True, gc=False):
     """What a fill moves: ``fee`` as a cost, ``cash`` as the whole change with the fee in it."""
 
     cash: Decimal

@@ -8,6 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from msgspec import Struct
+
 from exitplan.executor.apply.proceeds import expected_fee_of, proceeds_of
 from exitplan.executor.store.journal_values import Resolution
 from exitplan.ruleset.exit_codes import ExitCode
@@ -40,8 +42,7 @@ EVENT_KINDS: Mapping[str, str] = {
 }
 
 
-@dataclass(slots=True)  # not frozen for the same reason as Intent
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened in a run."""
 
     kind: str
@@ -97,8 +98,7 @@ _STOP_CODES = {
 }
 
 
-@dataclass(slots=True)  # not frozen for the same reason as Intent
-class ActionOutcome:
+class ActionOutcome(Struct, frozen=True, gc=False):
     """How one action of a run ended; status ``open`` means that it is still to be done."""
 
     action: Action

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property, partial
 from typing import Any
+
+from msgspec.structs import replace
 
 from exitplan.brokers.protocol import Done, Outcome, RefusalReason
 from exitplan.executor.accounts.account import Account

@@ -7,7 +7,6 @@ folder halts every account, one in an account's own folder that account.
 from __future__ import annotations
 
 import getpass
-import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,15 +71,14 @@ def halts_in(data: Path) -> list[Halt]:
 
 
 def _halt_in(place: Path, root: Path) -> Halt | None:
-    path = f"{place}/{NAME}"  # asked for before each order
+    path, account = place / NAME, None if place == root else place.name
     try:
-        os.lstat(path)  # a link counts as well, whatever has become of what it leads to
-        said = _text_of(Path(path))
+        path.lstat()  # a link counts as well, whatever has become of what it leads to
+        return Halt(str(path.absolute()), _text_of(path), account)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        said = f"it cannot be looked at: {error.strerror or error}"
-    return Halt(str(Path(path).absolute()), said, None if place == root else place.name)
+        return Halt(str(path.absolute()), f"it cannot be looked at: {error.strerror or error}", account)
 
 
 def halt(folder: Path, reason: str, now: datetime) -> Path:

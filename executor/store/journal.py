@@ -14,11 +14,11 @@ import os
 import socket
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 import orjson
+from msgspec.structs import replace
 
 from exitplan.executor.logs import JOURNAL, note
 from exitplan.executor.people import actor
@@ -96,7 +96,7 @@ class Journal:
         self._asked.clear()
         is_written = False
         try:
-            with self._db.writing(self._turn, is_durable=is_durable):
+            with self._db.writing(self._writer, is_durable=is_durable):
                 if not self._has_claimed:
                     self._db.execute("UPDATE origin SET writer = ?", (self._writer + 1,))
                 yield self._db
@@ -110,11 +110,6 @@ class Journal:
                 self._has_state, self._may_have_changes = False, True
         self._writer += not self._has_claimed
         self._has_claimed = True
-
-    @property
-    def _turn(self) -> int | None:
-        """The number that the newest writer must have for this one to write."""
-        return self._writer
 
     def claim(self, plan_id: str | None = None, *more: Question) -> None:
         """Let nobody else who has the journal open write in it, or send, from here on.
@@ -141,7 +136,7 @@ class Journal:
 
     def ensure_claimed(self) -> None:
         """Raise FileIsInvalid where another process has claimed the journal: what is about to be sent must not be."""
-        if self._turn not in {None, self._db.newest_writer()}:
+        if self._db.newest_writer() != self._writer:
             raise self._taken_over
 
     @property

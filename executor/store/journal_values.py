@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
+from msgspec import Struct
 
 from exitplan.executor.store.port import Row, StoreBroken
 from exitplan.ruleset.model.values import parse_time, plain
@@ -23,8 +24,7 @@ ENTRIES = frozenset({"unwind_progress", "failed_exits", "escalated"})
 """The parts of a state document that outcomes change entry by entry."""
 
 
-@dataclass(slots=True)  # frozen, making one takes three times as long, and a plan may have thousands
-class Intent:
+class Intent(Struct, frozen=True, gc=False):
     """One action of a journalled plan and how far it has come.
 
     ``quantity`` is what the last attempt asked for, ``held_before`` the position before it, ``filled`` what the venue
@@ -49,8 +49,7 @@ def planned_intents(plan: Plan) -> dict[str, Intent]:
     return {action.id: Intent(plan.plan_id, action.id, "planned") for action in plan.actions}
 
 
-@dataclass(slots=True)  # not frozen for the same reason as Intent
-class Resolution:
+class Resolution(Struct, frozen=True, gc=False):
     """How an attempt ended: its status, what was filled, the venue's order id, and its words.
 
     The average price, in the market's quote, and the fee are None where the venue does not tell them.

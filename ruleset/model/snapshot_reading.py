@@ -68,9 +68,7 @@ def _markets(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Market]:
     if _are_unified(entries):
         with suppress(ValidationError):
             markets = convert(entries, dict[str, Market])
-            if not any(_has_maximum_of_zero(market) for market in markets.values()) and not any(
-                map(is_option, entries)
-            ):
+            if not (any(map(_has_maximum_of_zero, markets.values())) or any(map(is_option, entries))):
                 return markets
     return {(name := unified_symbol(symbol)): _market(name, entry) for symbol, entry in entries.items()}
 
@@ -87,9 +85,8 @@ def tracker_from_document(records: Mapping[str, Any]) -> dict[str, TrackerRecord
 def _are_unified(symbols: Iterable[str]) -> bool:
     names = list(symbols)
     together = " ".join(names)
-    if (
-        "-" not in together and "_" not in together and len(together.split()) == len(names)
-    ):  # as it is with nearly every account
+    has_separator = "-" in together or "_" in together
+    if not has_separator and len(together.split()) == len(names):  # as it is with nearly every account
         return True
     return all(unified_symbol(name) == name for name in names)
 

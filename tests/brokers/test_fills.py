@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import Notes
@@ -225,7 +225,7 @@ def test_an_order_that_ended_nobody_knows_when_is_among_the_past_ones_of_any_tim
     venue = engine()
     done(venue.place(order(client_order_id="mine"), NOW))
     (ended,) = venue.notes().closed_orders
-    notes = Notes(closed_orders=(replace(ended, updated_at=None),))
+    notes = Notes(closed_orders=(structs.replace(ended, updated_at=None),))
     assert MatchingEngine(snapshot(), notes).closed_since(NOW) == ["mine"]
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import exitplan.brokers.live.writing
 from exitplan.brokers.live.failures import outcome_of
@@ -19,6 +20,7 @@ from exitplan.executor.store.journal_values import Intent, Settlement
 from exitplan.executor.store.postgres import database
 from exitplan.executor.store.postgres.leases import Lease
 from exitplan.executor.store.postgres.tables import PostgresTables
+from exitplan.executor.store.sqlite_tables import SqliteTables
 from exitplan.ruleset.model.values import ZERO, plain, time_text
 from tests.chaos.kinds import PAPER, POSTGRES
 
@@ -82,7 +84,14 @@ def _without_swap(patch: pytest.MonkeyPatch) -> None:
 
 
 def _without_fence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Journal, "_turn", None)
+    for tables in (SqliteTables, PostgresTables):
+        patch.setattr(tables, "writing", _by_anybody(tables.writing))
+    patch.setattr(Journal, "ensure_claimed", lambda _: None)
+
+
+def _by_anybody(writing: Callable[..., Any]) -> Callable[..., Any]:
+    """Let whoever has the journal open write in it, whoever has claimed it since."""
+    return lambda tables, _=None, **named: writing(tables, None, **named)
 
 
 def _without_the_others(patch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,6 @@ def test_an_order_that_nobody_can_tell_of_ends_the_run_after_the_group_beside_it
     scene = ahead(on_stage(five()), 1)
     plan = scene.plan()
     scene.trouble.opens["paper-1"] = 99  # it is told as open whenever somebody asks
-    scene.trouble.look_ups.append(None)
     result = scene.apply(plan)
     assert (result.exit_code, result.stop) == (9, Stop.OUTCOME_UNKNOWN)
     assert statuses(result) == ["needs_human", "done", "open", "open", "open"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -69,7 +68,8 @@ def test_the_fee_that_a_plan_expected_is_that_of_what_was_sold(on_stage: Stage) 
     outcomes = scene.apply().outcomes
     assert past_runs(scene.open())[0]["summary"]["outcomes"][0]["expected_fee"] == "0"  # what this venue takes
     dearer = [
-        replace(outcome, action=structs.replace(outcome.action, taker_fee=Decimal("0.001"))) for outcome in outcomes
+        structs.replace(outcome, action=structs.replace(outcome.action, taker_fee=Decimal("0.001")))
+        for outcome in outcomes
     ]
     costs = costs_of(dearer)
     assert costs.expected_fees == costs.planned * Decimal("0.001") > 0
@@ -78,6 +78,6 @@ def test_the_fee_that_a_plan_expected_is_that_of_what_was_sold(on_stage: Stage) 
 
 def test_fees_are_expected_of_a_run_only_where_the_rate_of_each_sale_is_known(on_stage: Stage) -> None:
     outcomes = on_stage(over_cap(), parameters={"max_positions": 2}).apply().outcomes
-    unknown = [replace(outcome, action=structs.replace(outcome.action, taker_fee=None)) for outcome in outcomes]
+    unknown = [structs.replace(outcome, action=structs.replace(outcome.action, taker_fee=None)) for outcome in outcomes]
     assert costs_of([*outcomes, *unknown]).expected_fees is None
     assert "expected_fee" not in unknown[0].to_document()

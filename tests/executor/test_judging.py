@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.executor.apply.judging import Judged, judge_plan, sold_already
 from exitplan.executor.store.journal_values import Status, planned_intents

@@ -6,6 +6,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from exitplan.brokers.paper.broker import PaperBroker
 from exitplan.brokers.protocol import Done, Found, OrderReference, OrderReport, RefusalReason, Refused
@@ -214,7 +215,7 @@ def test_at_a_venue_without_ids_an_order_of_which_the_journal_knows_too_little_i
     plan = read_plan(scene.plan())
     (action,) = plan.actions
     known = Intent(plan.plan_id, action.id, "sending", quantity=action.quantity, held_before=Decimal(100))
-    intent = replace(known, **{unknown: None})  # type: ignore[arg-type] # one of the two
+    intent = structs.replace(known, **{unknown: None})
     reconciler = OrderReconciler(scene.open().broker, scene.clock, scene.clock.sleep)
     (((_, resolved),),) = reconciler.resolve_all([(action, intent)])
     assert isinstance(resolved, Resolution)

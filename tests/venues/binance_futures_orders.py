@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.paper.pricing import mark_price
 from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, Outcome, RefusalReason, Refused
@@ -200,7 +202,7 @@ class FuturesOrders:
 
 def _as(order: PaperOrder, became: PaperOrder) -> PaperOrder:
     """Return an order that fired with what became of it."""
-    return replace(
+    return structs.replace(
         order,
         quantity=became.quantity,
         fires_above=None,

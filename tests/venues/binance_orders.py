@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
+from msgspec import structs
+
 from exitplan.brokers.paper.orders import PaperOrder
 from exitplan.brokers.paper.pricing import crosses, mark_price, touch_price
 from exitplan.brokers.protocol import Done, OrderReference, OrderRequest, Outcome, Refused
@@ -80,7 +82,7 @@ class Orders:
         if entry.fired is None:
             return entry.stop
         became = self._engine_order(entry.fired)
-        return replace(
+        return structs.replace(
             entry.stop, fires_above=None, fills=became.fills, status=became.status, updated_at=became.updated_at
         )
 

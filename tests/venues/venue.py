@@ -12,6 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from exitplan.brokers.paper.engine import MatchingEngine, Prices
 from exitplan.brokers.paper.notes import notes_from_document, notes_to_document
 from exitplan.brokers.paper.options import PaperOptions
@@ -151,7 +153,7 @@ class Venue:
 
     def as_told(self, order: PaperOrder) -> PaperOrder:
         """Return an order as the venue tells it now: some are told as open though they are filled."""
-        return replace(order, status="open", fills=()) if self.faults.opens.get(order.id, 0) > 0 else order
+        return structs.replace(order, status="open", fills=()) if self.faults.opens.get(order.id, 0) > 0 else order
 
     def executions(self) -> list[Execution]:
         """Return all trades of the account, newest first; conversions are none."""

@@ -10,13 +10,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 import orjson
-from msgspec import structs
+from msgspec.structs import replace
 
 from exitplan.brokers.identity import Identity
 from exitplan.brokers.paper.broker import PaperBroker
@@ -168,7 +168,7 @@ class Replay:
     @classmethod
     def _begin(cls, scene: Scene, candidate: Candidate, data: Path) -> Replay:
         """Put the account in place, with the tracker and the progress that it starts from."""
-        snapshot = structs.replace(scene.snapshot, account=ACCOUNT, venue=PaperBroker.venue)
+        snapshot = replace(scene.snapshot, account=ACCOUNT, venue=PaperBroker.venue)
         clock, folder = _Clock(snapshot.taken_at), DataFolder.of(data, ACCOUNT)
         engine = MatchingEngine(snapshot, None, scene.options)
         folder.path.mkdir(parents=True)

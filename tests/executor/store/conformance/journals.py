@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from msgspec import structs
+from msgspec.structs import replace
 
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Intent, Resolution
@@ -21,8 +20,8 @@ _MADE = typed_plan_of(snapshot(position(), position("BBB/USD")))
 
 def plan_named(plan_id: str) -> Plan:
     """A plan of two actions, a1 and a2, with client order ids of its own."""
-    actions = tuple(structs.replace(action, client_order_id=f"{plan_id}-{action.id}") for action in _MADE.actions)
-    return structs.replace(_MADE, plan_id=plan_id, actions=actions)
+    actions = tuple(replace(action, client_order_id=f"{plan_id}-{action.id}") for action in _MADE.actions)
+    return replace(_MADE, plan_id=plan_id, actions=actions)
 
 
 PLAN = plan_named("p1")

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from exitplan.executor.store.audit import audit_trail
 from exitplan.executor.store.journal import Journal
@@ -79,7 +80,7 @@ def test_outcomes_and_what_is_sent_after_them_are_one_commit(store: AccountStore
         (sent,) = journal.begin_sending([first], run, NOW)
         settled = Settlement([(sent, Resolution("done"), NOW)], {"failed_exits": {"AAA/USD": 1}})
         with pytest.raises(FileIsInvalid, match=TAKEN):
-            journal.begin_sending([replace(second, attempt=7)], run, NOW, settled)
+            journal.begin_sending([structs.replace(second, attempt=7)], run, NOW, settled)
         assert (statuses(journal), journal.state()) == (["sending", "planned"], EMPTY)
         journal.begin_sending([second], run, NOW, settled)
         assert (statuses(journal), journal.state()) == (["done", "sending"], {**EMPTY, "failed_exits": {"AAA/USD": 1}})
@@ -90,7 +91,7 @@ def test_an_order_that_never_arrived_is_sent_as_a_further_attempt(store: Account
         run = begun(journal)
         (sent,) = journal.begin_sending([asking(journal.intents("p1")["a1"])], run, NOW)
         planned = journal.back_to_planned(sent, "timed out", NOW)
-        assert journal.intents("p1")["a1"] == replace(planned, message=None)
+        assert journal.intents("p1")["a1"] == structs.replace(planned, message=None)
         (second,) = journal.begin_sending([asking(planned)], run, NOW + timedelta(seconds=9))
         journal.settle(Settlement([(second, filled("1"), NOW + timedelta(seconds=10))]))
     (told,) = audit_trail(store)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from exitplan.executor.accept_balance import accept_balance
 from exitplan.executor.accounts.account import load_account_file
