@@ -120,16 +120,16 @@ class Leg(Struct, frozen=True, gc=False):
 class Bundle(Struct, frozen=True, gc=False):
     """Legs that are done all or not at all; ``legs`` stand in the order in which they go.
 
-    ``share`` is the part of each position that goes. Net figures are those of the bundle's positions in units of the
-    asset, null where one has no price, which only a bundle of one leg may be.
+    ``share`` is the part of each position that goes. Net figures are those of the whole pair, with positions of it that
+    stay, in units of the asset; null where one has no price, which only a bundle of one leg may be.
     """
 
     id: Annotated[Name, Key("The id of the bundle within the plan.")]
     asset: Annotated[Name, Key("The asset.")]
     because: Annotated[str, Key("Why, in a sentence.")]
     share: Annotated[Decimal, Key("The part of each position that goes.")]
-    net_before: Annotated[Decimal | None, Key("Net exposure of its positions before.")]
-    net_after: Annotated[Decimal | None, Key("Net exposure of its positions after.")]
+    net_before: Annotated[Decimal | None, Key("Net exposure of the pair before.")]
+    net_after: Annotated[Decimal | None, Key("Net exposure of the pair after.")]
     price: Annotated[Decimal | None, Key("The highest mark among its legs, in the group's quote for one unit.")]
     legs: Annotated[tuple[Leg, ...], Key("What is done, in this order.")]
 

@@ -38,11 +38,12 @@ _MOST_BOUNDS = 3
 
 
 class DraftBundle(Struct, frozen=True, gc=False):
-    """Positions whose exits are done all or not at all, and why."""
+    """Positions whose exits are done all or not at all, and why; ``pair`` has those of the pair that stay as well."""
 
     asset: str
     because: str
     positions: tuple[GroupPosition, ...]
+    pair: tuple[GroupPosition, ...]
 
 
 class GroupDraft(Struct, frozen=True, dict=True):
@@ -191,7 +192,7 @@ class _Planning(Struct, frozen=True, dict=True):
         bundles = [*(_bundle(answer) for answer in answers if answer.sizes)]
         inside = {position.name for bundle in bundles for position in bundle.positions}
         alone = [one for one in self.positions if one.name in sold and one.name not in inside]
-        bundles += [DraftBundle(one.asset, _because(drafts, one), (one,)) for one in alone]
+        bundles += [DraftBundle(one.asset, _because(drafts, one), (one,), (one,)) for one in alone]
         bundles.sort(key=lambda bundle: (len(bundle.positions) == 1, bundle.asset, bundle.positions[0].name))
         rates = {position.account: position.rate for position in self.positions}
         return GroupDraft(
@@ -226,7 +227,7 @@ class _Planning(Struct, frozen=True, dict=True):
 
 def _bundle(answer: PairAnswer) -> DraftBundle:
     going = tuple(one for one in answer.pair.positions if answer.sizes.get(one.name))
-    return DraftBundle(answer.pair.asset, answer.because, going)
+    return DraftBundle(answer.pair.asset, answer.because, going, answer.pair.positions)
 
 
 def _held(answer: PairAnswer) -> HeldPair:

@@ -78,7 +78,7 @@ class LegImbalance(Struct, frozen=True, gc=False):
     """How far the legs of a bundle may be apart while it is carried out: a value in the group's quote, and seconds.
 
     The imbalance of a bundle at a moment is ``max(0, |net now| - max(|net before|, |net after|)) x price``. Net is
-    that of the bundle's positions in base units, of what was held when it was prepared less what its orders have
+    that of the whole pair in base units, of what was held when it was prepared less what its orders have
     filled since; before and after are those of the bundle (``Bundle.net_before``, ``Bundle.net_after``); the price is
     the bundle's (``Bundle.price``), the highest mark among its legs in the group's quote, read anew when it is
     prepared. An order whose outcome is unknown counts as filled or as not filled, whichever is worse. The seconds are

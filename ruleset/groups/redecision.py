@@ -107,7 +107,8 @@ def _rising(plan: GroupPlan, bundle: Bundle, fresh: GroupDraft, judgements: Judg
     if not bundle.is_pair:
         return None
     names = {(leg.account, leg.key) for leg in bundle.legs}
-    positions = [one for one in fresh.positions if one.name in names]
+    pairs = [again.pair for again in fresh.bundles if not names.isdisjoint(_keys(again))]
+    positions = [one for pair in pairs for one in pair]
     slack = max((slack_of(one) for one in positions), default=ZERO)
     before, after = net_of(positions), net_of(positions, _sent(bundle, judgements, plan))
     if before is None or after is None or abs(after) > abs(before) + slack:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import Struct
@@ -34,6 +35,11 @@ class Unit(Struct, frozen=True, gc=False):
     is_pair: bool
 
     @property
+    def asset(self) -> str:
+        """The asset of all of its positions."""
+        return self.positions[0].asset
+
+    @property
     def value(self) -> Decimal | None:
         """What both sides are worth, in the group's quote; None where one has no price."""
         values = [position.value for position in self.positions]
@@ -61,6 +67,22 @@ class Nets(Struct, frozen=True, gc=False):
 
     by_asset: dict[str, Decimal | None]
 
+    def allowed(self, units: Iterable[Unit]) -> Iterator[Unit]:
+        """Yield those that may go, in this order, as they are counted as gone.
+
+        One that may not is tried again as soon as another of its asset has gone: so whoever is asked once more, for
+        those that were taken before any others, takes the same.
+        """
+        waiting = deque(units)
+        passed_over: dict[str, list[Unit]] = {}
+        while waiting:
+            unit = waiting.popleft()
+            if self._allows(unit):
+                yield unit
+                waiting.extendleft(reversed(passed_over.pop(unit.asset, [])))
+            else:
+                passed_over.setdefault(unit.asset, []).append(unit)
+
     @classmethod
     def of(cls, units: Sequence[Unit]) -> Nets:
         """Begin with what the accounts' own policies leave."""
@@ -73,7 +95,7 @@ class Nets(Struct, frozen=True, gc=False):
             )
         return cls(by_asset)
 
-    def allows(self, unit: Unit) -> bool:
+    def _allows(self, unit: Unit) -> bool:
         """Check that a unit may go without a larger net exposure, and count it as gone; a pair is sized so that it may.
 
         The group's own wish is never a reason to take the smaller side away.
@@ -107,7 +129,7 @@ def find_wishes(
     first, and as dust they may stand above the threshold by the tolerated move of a price.
     """
     nets = Nets.of(units)
-    dusty = [unit for unit in units if _is_dust(policy, members, unit, preferred) and nets.allows(unit)]
+    dusty = list(nets.allowed(unit for unit in units if _is_dust(policy, members, unit, preferred)))
     wishes = {position.name: _dust_wish(policy, unit) for unit in dusty for position in unit.positions}
     for unit in _over_cap(policy, members, [unit for unit in units if unit not in dusty], preferred, nets):
         why = f"the group holds more than its cap of {policy.cap.max_positions}"
@@ -157,12 +179,11 @@ def _over_cap(
         return []
     able = [unit for unit in counted if unit.can_go and all(one.decision.category in _CHOSEN for one in unit.positions)]
     chosen: list[Unit] = []
-    for unit in sorted(able, key=lambda one: _rank(policy, one, preferred)):
+    for unit in nets.allowed(sorted(able, key=lambda one: _rank(policy, one, preferred))):
+        chosen.append(unit)
+        excess -= _weight(policy, unit)
         if excess <= 0:
             break
-        if nets.allows(unit):
-            chosen.append(unit)
-            excess -= _weight(policy, unit)
     return chosen
 
 

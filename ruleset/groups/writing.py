@@ -126,7 +126,7 @@ def _guard(verdict: Verdict) -> GuardResult:
 
 def _bundle(name: str, bundle: DraftBundle, draft: GroupDraft, plans: Mapping[str, Plan]) -> Bundle:
     positions = bundle.positions
-    before, after = net_of(positions), net_of(positions, draft.sold)
+    before, after = net_of(bundle.pair), net_of(bundle.pair, draft.sold)
     legs = [_leg(position, plans[position.account]) for position in positions]
     ordered = sorted(zip(positions, legs, strict=True), key=lambda pair: _place(pair[0], pair[1], before or ZERO))
     prices = [price for position in positions if (price := position.price) is not None]

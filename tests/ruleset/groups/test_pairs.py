@@ -139,6 +139,24 @@ def test_steps_that_do_not_meet_leave_a_hedged_rest_and_never_a_naked_one() -> N
     assert bundle.net_after == 0
 
 
+def test_the_net_of_a_pair_counts_a_position_of_it_that_stays() -> None:
+    near = account("near", spot("0.102"), perp("0.003"), tracked=KEPT_BY_STRATEGY)
+    dust: Given = {"id": "dust", "rule": 1, "when": {"value_usd": {"lt": 5}}, "action": "close"}
+    those = members(
+        member(account("far", perp("0.1"), tracked={PERP: record()})),
+        member(near, exits=[dust]),
+    )
+
+    plan = group_plan(group_policy(pairs=ratio("0.01")), those)
+
+    (bundle,) = plan.bundles
+    assert [(leg.account, leg.quantity) for leg in bundle.legs] == [
+        ("near", Decimal("0.003")),
+        ("near", Decimal("0.002")),
+    ]
+    assert (bundle.net_before, bundle.net_after) == (Decimal("-0.001"), Decimal(0))
+
+
 def test_contracts_are_counted_in_units_of_the_asset() -> None:
     contracts = account(
         "hedge",

@@ -1,0 +1,45 @@
+"""What the group's own cap takes: never what would leave a larger net exposure, and the same when asked again."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from exitplan.ruleset.groups.group_planner import plan_group
+from exitplan.ruleset.groups.redecision import plan_group_again
+from exitplan.ruleset.groups.writing import write_group_plan
+from tests.builders import position, record
+from tests.ruleset.groups.group_builders import (
+    PERP,
+    account,
+    capped,
+    group_policy,
+    legs,
+    member,
+    members,
+    perp,
+    plans_of,
+)
+
+OTHER = "BTC/USDT:USDT"
+
+
+def test_what_the_net_exposure_kept_is_looked_at_again_once_another_has_gone() -> None:
+    tracked = {PERP: record(), OTHER: record()}
+    those = members(
+        member(account("far", position(OTHER, "0.2"), tracked=tracked, rates={"USDT": 1})),
+        member(account("near", perp("0.1"), tracked=tracked)),
+    )
+    policy = group_policy(hedged="alone", cap=capped(0))  # the smaller goes first, and alone would leave more
+
+    draft = plan_group(policy, those)
+    plan = write_group_plan(draft, plans_of(draft))
+
+    assert legs(plan) == [[("far", "close", "0.2", "group.over-cap")], [("near", "close", "0.1", "group.over-cap")]]
+    assert (
+        plan_group_again(policy, those, plan).sold
+        == draft.sold
+        == {
+            ("far", OTHER): Decimal("0.2"),
+            ("near", f"{PERP}#short"): Decimal("0.1"),
+        }
+    )
