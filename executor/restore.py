@@ -33,7 +33,7 @@ from exitplan.executor.store.journal_values import JournalMark
 from exitplan.executor.store.last_journal import note_journal
 from exitplan.executor.store.lease import trading_lease
 from exitplan.executor.store.put_back import keep_aside, make_ready, put_in_place
-from exitplan.executor.store.state import State, state_from_document
+from exitplan.executor.store.state import State, known_state
 from exitplan.ruleset.errors import AccountIsAnother, FileIsInvalid, OutcomeUnknown, UsageError
 from exitplan.ruleset.model.facts import OUR_ORDER
 from exitplan.ruleset.model.values import EXACT, parse_time, plain, time_text
@@ -150,8 +150,7 @@ def _read(account: Account, journal: Journal, copy: Path, backup: DataFolder) ->
         (verdict,) = db.execute("PRAGMA integrity_check(1)").fetchone()
     if verdict != "ok":
         raise FileIsInvalid(f"{backup.journal} is damaged: {verdict}", hint="nothing was changed; use another backup")
-    document = journal.state()
-    state = State() if document is None else state_from_document(document)
+    state = known_state(journal) or State()
     attempts, runs, owner = set[tuple[str, int]](), 0, account.id
     with opened(copy, is_checked=False) as tables:
         for entry in runs_in(account.id, tables):

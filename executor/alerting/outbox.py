@@ -284,4 +284,7 @@ def _number(moment: datetime) -> int:
 
 
 def _time(number: int) -> datetime:
-    return _EPOCH + number * _MICROSECOND
+    try:
+        return _EPOCH + number * _MICROSECOND
+    except OverflowError as error:
+        raise StoreError(f"{number} is no time") from error

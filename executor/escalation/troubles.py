@@ -9,7 +9,7 @@ from datetime import datetime
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.manual_resolution import unresolved_in
 from exitplan.executor.store.journal import Journal
-from exitplan.executor.store.state import State, state_from_document
+from exitplan.executor.store.state import State, known_state
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.language.escalation import ESCALATION_KINDS
 from exitplan.ruleset.model.fact_registry import Category
@@ -50,8 +50,7 @@ def find_sightings(account: Account) -> dict[str, list[Sighting] | None]:
     """
     try:
         with account.store.open_journal() as journal:
-            document = journal.state()
-            state = State() if document is None else state_from_document(document)
+            state = known_state(journal) or State()
             remembered = _Remembered(account, journal, state)
             return {kind: _found(_FINDERS[kind], remembered) for kind in ESCALATION_KINDS}
     except (ExitplanError, ArithmeticError, AttributeError, KeyError, TypeError, ValueError):

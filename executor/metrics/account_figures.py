@@ -18,7 +18,7 @@ from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_file import SCHEMA_VERSION
 from exitplan.executor.store.last_reading import LastReading, read_last_reading, values_by_category
 from exitplan.executor.store.sqlite_tables import SqliteTables
-from exitplan.executor.store.state import State, ensure_journal, state_from_document
+from exitplan.executor.store.state import State, ensure_journal, known_state
 from exitplan.ruleset.errors import FileIsInvalid
 from exitplan.ruleset.model.values import EXACT, parse_time
 from exitplan.ruleset.planning.checks import AccountState
@@ -137,9 +137,8 @@ def _journal_samples(
     for name, (table, asked) in _WAITING.items():
         if db.execute("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", (table,)).fetchone():
             yield account.sample(name, *db.execute(asked).fetchone())
-    document = journal.state()
-    if document is not None:
-        state = state_from_document(document)
+    state = known_state(journal)
+    if state is not None:
         yield from _state_samples(account, state, totals, reading)
         yield from _unwind_samples(account, state, symbols)
 

@@ -14,7 +14,7 @@ from exitplan.brokers.private_files import create_private, make_private_folder
 from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal_file import open_journal
-from exitplan.executor.store.state import state_bytes, state_from_document
+from exitplan.executor.store.state import known_state, state_bytes
 from exitplan.ruleset.errors import DataFolderUnusable, ExitplanError, FileIsInvalid
 
 
@@ -43,11 +43,11 @@ def back_up(folder: DataFolder, into: Path) -> Backup:
         raise ExitplanError(f"{present[0]} is there already", hint="name a new folder: a copy is never written over")
     with copied_journal(folder.journal, target.journal) as copy:
         with open_journal(copy) as journal:
-            known, runs, mark = journal.state(), len(journal.runs()), journal.mark()
+            known, runs, mark = known_state(journal), len(journal.runs()), journal.mark()
         as_one_file(copy)
         content = copy.read_bytes()
         if known is not None:
-            write_atomically(target.state, state_bytes(state_from_document(known), mark))
+            write_atomically(target.state, state_bytes(known, mark))
         for source, place in ((folder.tracker, target.tracker), (folder.alerts, target.alerts)):
             if source.exists():
                 write_atomically(place, _read(source))

@@ -17,7 +17,7 @@ from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.state import (
     State,
     ensure_newest,
-    state_from_document,
+    known_state,
     state_from_file,
     state_to_document,
 )
@@ -129,8 +129,8 @@ def import_state(account: Account) -> State:
     """
     edited = state_from_file(account.folder.state)
     with _writing(account) as journal:
-        known = journal.state()
-        bound = edited.bound if known is None else state_from_document(known).bound
+        known = known_state(journal)
+        bound = edited.bound if known is None else known.bound
         edited = replace(edited.unverified, bound=bound)
         _replace_state(account, journal, edited)
     return edited
@@ -144,8 +144,8 @@ def restore_state(account: Account) -> State:
     path = account.folder.state
     with _writing(account) as journal:
         ensure_newest(journal, path)
-        known = journal.state()
-        state = State() if known is None else state_from_document(known)
+        known = known_state(journal)
+        state = State() if known is None else known
         if known is None:
             journal.put_state(state_to_document(state))
         account.store.export_state(journal, state, over_edits=True)

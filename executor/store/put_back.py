@@ -13,7 +13,7 @@ from exitplan.executor.accounts.folder import DataFolder
 from exitplan.executor.store.backup import as_one_file
 from exitplan.executor.store.files import write_atomically
 from exitplan.executor.store.journal_file import has_table, open_journal
-from exitplan.executor.store.state import State, export_state, state_from_document, state_to_document
+from exitplan.executor.store.state import State, export_state, known_state, state_to_document
 from exitplan.ruleset.errors import DataFolderUnusable
 from exitplan.ruleset.model.values import time_text
 
@@ -58,8 +58,7 @@ def make_ready(copy: Path, present: Path | None, accepted: Collection[str], now:
             db.execute("UPDATE group_runs SET standing = 'ended', ended_at = ? WHERE standing <> 'ended'", (moment,))
         db.execute("COMMIT")
     with open_journal(copy) as journal:
-        known = journal.state()
-        state = State() if known is None else state_from_document(known)
+        state = known_state(journal) or State()
         journal.put_state(state_to_document(state.unverified))
 
 
@@ -117,6 +116,6 @@ def put_in_place(copy: Path, folder: DataFolder, *, is_sound: bool) -> None:
             f"{folder.journal} cannot be replaced: {error}", hint="the old one is still there; try again"
         ) from error
     with open_journal(folder.journal) as journal:
-        known = journal.state()
+        known = known_state(journal)
         assert known is not None  # noqa: S101 - it was made ready with one
-        export_state(journal, state_from_document(known), folder.state, over_edits=True)
+        export_state(journal, known, folder.state, over_edits=True)

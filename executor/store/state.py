@@ -294,6 +294,12 @@ def understood(document: Mapping[str, Any], name: str) -> State:
     return _written_anew(document, name)[0]
 
 
+def known_state(journal: Journal) -> State | None:
+    """Return the state that a journal holds; None before the first run. Raises FileIsInvalid where it is damaged."""
+    document = journal.state()
+    return None if document is None else understood(document, "the journal is damaged: its state")
+
+
 def _written_anew(document: Mapping[str, Any], name: str, mark: JournalMark | None = None) -> tuple[State, bytes]:
     """Read a state, and write it as the content of its file; raises FileIsInvalid where either cannot be done."""
     try:

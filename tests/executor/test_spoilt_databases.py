@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -80,7 +80,7 @@ class Damage:
 
     bytes: tuple[tuple[int, int], ...] = ()
     cut: int | None = None
-    column: tuple[int, int] | None = None
+    column: tuple[int, int] | tuple[str, str] | None = None
     value: object = None
 
     def done_to(self, path: Path) -> None:
@@ -93,12 +93,19 @@ class Damage:
             content[at % len(content)] = byte
         path.write_bytes(content if self.cut is None else content[: self.cut % len(content)])
 
-    def _change(self, db: sqlite3.Connection, table: int, column: int) -> None:
+    def _change(self, db: sqlite3.Connection, table: int | str, column: int | str) -> None:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
-        name = tables[table % len(tables)]
+        name = _chosen(table, tables)
         columns = [row[1] for row in db.execute(f"PRAGMA table_info({name})")]
-        place = columns[column % len(columns)]
+        place = _chosen(column, columns)
         db.execute(f"UPDATE {name} SET {place} = ?", (self.value,))  # noqa: S608 - names of the file
+
+
+def _chosen(which: int | str, names: Sequence[str]) -> str:
+    """Return the name at a place, or the one that is meant; another where there is none of it."""
+    if isinstance(which, str):
+        return which if which in names else names[0]
+    return names[which % len(names)]
 
 
 DAMAGES = st.builds(
@@ -134,6 +141,8 @@ def kept(on_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Kept:
 @pytest.mark.parametrize("name", READERS)
 @fuzzed(8)
 @example(damage=Damage(column=(122, 122), value=0.5))
+@example(damage=Damage(column=("state", "document"), value=b"{}"))
+@example(damage=Damage(column=("cursors", "newest"), value=2**62))
 @given(damage=DAMAGES)
 def test_a_damaged_database_is_read_or_told(kept: Kept, name: str, damage: Damage) -> None:
     scene, files = kept.scene, kept.files

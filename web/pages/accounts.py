@@ -15,7 +15,7 @@ from exitplan.executor.escalation.incidents import IncidentFile
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.last_reading import LastReading
 from exitplan.executor.store.port import AccountStore, StoreError
-from exitplan.executor.store.state import State, state_from_document
+from exitplan.executor.store.state import State, known_state
 from exitplan.ruleset.errors import ExitplanError
 from exitplan.ruleset.planning.checks import AccountState
 
@@ -229,11 +229,11 @@ def _remembered(file: AccountFile, store: AccountStore, now: datetime) -> _Remem
         return _Remembered(State())
     with store.open_tables() as tables:
         journal = Journal(tables)
-        document = journal.state()
+        state = known_state(journal) or State()
         waiting = ApprovalBook(tables, store).waiting()
         silenced = [incident.is_silenced(now) for incident in IncidentFile(tables).open()]
         return _Remembered(
-            State() if document is None else state_from_document(document),
+            state,
             silenced.count(False),
             silenced.count(True),
             None if waiting is None else waiting.id,
