@@ -26,7 +26,7 @@ from exitplan.ruleset.groups.holdings import (
 )
 from exitplan.ruleset.groups.pair_orders import PairAnswer, PairQuestion, answer_pair
 from exitplan.ruleset.groups.pairs import Pair, find_pairs
-from exitplan.ruleset.groups.wishes import Wish, find_wishes, units_of
+from exitplan.ruleset.groups.wishes import NOTHING, Earlier, Wish, find_wishes, units_of
 from exitplan.ruleset.model.values import EXACT, ZERO, plain
 from exitplan.ruleset.planning.actions import BLOCKED_REASONS
 from exitplan.ruleset.planning.group_orders import GroupOrder, GroupOrders
@@ -76,17 +76,15 @@ class GroupDraft(Struct, frozen=True, dict=True):
             return exposures_of(self.positions, paired, self.sold)
 
 
-def plan_group(
-    policy: GroupPolicy, members: Mapping[str, Member], preferred: frozenset[PositionKey] = frozenset()
-) -> GroupDraft:
+def plan_group(policy: GroupPolicy, members: Mapping[str, Member], earlier: Earlier = NOTHING) -> GroupDraft:
     """Plan for a group whose accounts were all read.
 
-    ``preferred`` are the positions that a plan which is looked at again has chosen by the group's own cap and dust.
+    ``earlier`` is what a plan that is looked at again has chosen by the group's own cap and dust.
     The order of the accounts makes no difference. Raises AccountUnreadable without a rate between two quotes, and
     EngineDisagreement.
     """
     with localcontext(EXACT):
-        return _Planning.of(policy, {name: members[name] for name in sorted(members)}, preferred).planned()
+        return _Planning.of(policy, {name: members[name] for name in sorted(members)}, earlier).planned()
 
 
 class _Planning(Struct, frozen=True, dict=True):
@@ -103,11 +101,11 @@ class _Planning(Struct, frozen=True, dict=True):
     refused: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, policy: GroupPolicy, members: Mapping[str, Member], preferred: frozenset[PositionKey]) -> _Planning:
+    def of(cls, policy: GroupPolicy, members: Mapping[str, Member], earlier: Earlier) -> _Planning:
         positions = positions_of(policy, members)
         pairs, warnings = find_pairs(policy, positions)
         units = units_of(positions, [] if policy.hedged == "alone" else pairs)
-        wishes = find_wishes(policy, members, units, preferred)
+        wishes = find_wishes(policy, members, units, earlier)
         return cls(policy, members, tuple(positions), tuple(pairs), wishes, tuple(warnings))
 
     def planned(self) -> GroupDraft:

@@ -40,12 +40,12 @@ def plan_group_again(policy: GroupPolicy, members: Mapping[str, Member], plan: G
     exceeded, and dust may stand above its threshold by the tolerated move of a price.
     """
     chosen = {
-        (leg.account, leg.key)
+        (leg.account, leg.key): cast("GroupRule", leg.rule)
         for bundle in plan.bundles
         for leg in bundle.legs
         if leg.rule in {"group.over-cap", "group.dust"}
     }
-    return plan_group(policy, members, frozenset(chosen))
+    return plan_group(policy, members, chosen)
 
 
 def orders_of(plan: GroupPlan, account: str) -> GroupOrders:

@@ -18,6 +18,11 @@ from exitplan.ruleset.model.values import ONE, ZERO, floor_to_step
 from exitplan.ruleset.planning.classify import is_counted
 from exitplan.ruleset.planning.group_orders import GroupRule
 
+Earlier = Mapping[PositionKey, GroupRule]
+"""What a plan that is looked at again has chosen by the group's own rules."""
+
+NOTHING: Earlier = {}
+
 _CHOSEN = (Category.LEGACY_NON_COMPLIANT, Category.STRATEGY_ALIGNED)
 
 
@@ -121,29 +126,29 @@ def units_of(positions: Sequence[GroupPosition], pairs: Sequence[Pair]) -> list[
 
 
 def find_wishes(
-    policy: GroupPolicy, members: Mapping[str, Member], units: Sequence[Unit], preferred: frozenset[PositionKey]
+    policy: GroupPolicy, members: Mapping[str, Member], units: Sequence[Unit], earlier: Earlier
 ) -> dict[PositionKey, Wish]:
     """Find what the group's cap and dust want to go, by position.
 
-    ``preferred`` are positions that a plan which is looked at again has chosen: of those that may be chosen they go
-    first, and as dust they may stand above the threshold by the tolerated move of a price.
+    ``earlier`` is what a plan that is looked at again has chosen: what it took as above the cap goes first, and what it
+    took as dust may stand above the threshold by the tolerated move of a price.
     """
     nets = Nets.of(units)
-    dusty = list(nets.allowed(unit for unit in units if _is_dust(policy, members, unit, preferred)))
+    dusty = list(nets.allowed(unit for unit in units if _is_dust(policy, members, unit, earlier)))
     wishes = {position.name: _dust_wish(policy, unit) for unit in dusty for position in unit.positions}
-    for unit in _over_cap(policy, members, [unit for unit in units if unit not in dusty], preferred, nets):
+    for unit in _over_cap(policy, members, [unit for unit in units if unit not in dusty], earlier, nets):
         why = f"the group holds more than its cap of {policy.cap.max_positions}"
         wishes |= {position.name: Wish("group.over-cap", why) for position in unit.positions}
     return wishes
 
 
-def _is_dust(policy: GroupPolicy, members: Mapping[str, Member], unit: Unit, preferred: frozenset[PositionKey]) -> bool:
+def _is_dust(policy: GroupPolicy, members: Mapping[str, Member], unit: Unit, earlier: Earlier) -> bool:
     value = unit.value
     if policy.dust_value is None or value is None or not unit.can_go:
         return False
     if any(position.view.price.basis == "one_side" for position in unit.positions):
         return False
-    moves = [_move_of(members, position) for position in unit.positions if position.name in preferred]
+    moves = [_move_of(members, position) for position in unit.positions if earlier.get(position.name) == "group.dust"]
     return value < policy.dust_value * (ONE + max(moves, default=ZERO))
 
 
@@ -162,7 +167,7 @@ def _over_cap(
     policy: GroupPolicy,
     members: Mapping[str, Member],
     units: Sequence[Unit],
-    preferred: frozenset[PositionKey],
+    earlier: Earlier,
     nets: Nets,
 ) -> list[Unit]:
     """Choose what is above the cap; nothing while the price of any position could not be asked for.
@@ -179,7 +184,7 @@ def _over_cap(
         return []
     able = [unit for unit in counted if unit.can_go and all(one.decision.category in _CHOSEN for one in unit.positions)]
     chosen: list[Unit] = []
-    for unit in nets.allowed(sorted(able, key=lambda one: _rank(policy, one, preferred))):
+    for unit in nets.allowed(sorted(able, key=lambda one: _rank(policy, one, earlier))):
         chosen.append(unit)
         excess -= _weight(policy, unit)
         if excess <= 0:
@@ -205,8 +210,8 @@ def _is_closed(position: GroupPosition) -> bool:
     return sold > 0 and floor_to_step(position.view.held - sold, position.view.amount_step) <= 0
 
 
-def _rank(policy: GroupPolicy, unit: Unit, preferred: frozenset[PositionKey]) -> tuple[object, ...]:
-    is_preferred = all(position.name in preferred for position in unit.positions)
+def _rank(policy: GroupPolicy, unit: Unit, earlier: Earlier) -> tuple[object, ...]:
+    is_preferred = all(earlier.get(position.name) == "group.over-cap" for position in unit.positions)
     classes = min(_CHOSEN.index(position.decision.category) for position in unit.positions)
     ranks = tuple(_rank_by(name, unit) for name in policy.cap.rank_by)
     return (not is_preferred, classes, *ranks, tuple(sorted(position.name for position in unit.positions)))

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from decimal import Decimal, localcontext
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -20,6 +20,7 @@ from exitplan.ruleset.groups.redecision import judge_bundles, plan_group_again
 from exitplan.ruleset.groups.writing import read_group_plan
 from exitplan.ruleset.model.values import EXACT, ZERO
 from exitplan.ruleset.planning.exits import ExitContext
+from exitplan.ruleset.planning.group_orders import GroupRule
 from exitplan.ruleset.planning.plan import plan_sha256
 from exitplan.ruleset.planning.redecision import Redecision, Standing
 from tests.builders import record
@@ -59,13 +60,13 @@ POLICIES = {"pairs": group_policy(), "cap": group_policy(cap=capped(1)), "dust":
 
 
 @cache
-def again(policy: str, chosen: frozenset[PositionKey]) -> GroupDraft:
-    return plan_group(POLICIES[policy], those(), chosen)
+def again(policy: str, chosen: frozenset[tuple[PositionKey, GroupRule]]) -> GroupDraft:
+    return plan_group(POLICIES[policy], those(), dict(chosen))
 
 
 def fresh_for(name: str, plan: GroupPlan) -> GroupDraft:
     chosen = {
-        (leg.account, leg.key)
+        ((leg.account, leg.key), cast("GroupRule", leg.rule))
         for bundle in plan.bundles
         for leg in bundle.legs
         if leg.rule in {"group.over-cap", "group.dust"}

@@ -10,6 +10,7 @@ from exitplan.ruleset.groups.writing import write_group_plan
 from tests.builders import position, record
 from tests.ruleset.groups.group_builders import (
     PERP,
+    SPOT,
     account,
     capped,
     group_policy,
@@ -35,11 +36,17 @@ def test_what_the_net_exposure_kept_is_looked_at_again_once_another_has_gone() -
     plan = write_group_plan(draft, plans_of(draft))
 
     assert legs(plan) == [[("far", "close", "0.2", "group.over-cap")], [("near", "close", "0.1", "group.over-cap")]]
-    assert (
-        plan_group_again(policy, those, plan).sold
-        == draft.sold
-        == {
-            ("far", OTHER): Decimal("0.2"),
-            ("near", f"{PERP}#short"): Decimal("0.1"),
-        }
+    assert plan_group_again(policy, those, plan).sold == draft.sold
+
+
+def test_what_was_above_the_cap_is_no_dust_for_being_near_the_threshold() -> None:
+    those = members(
+        member(account("far", tracked={})), member(account("near", position(SPOT, "0.8"), tracked={SPOT: record()}))
     )
+    policy = group_policy(cap=capped(0), dust_value=Decimal(800))
+
+    draft = plan_group(policy, those)
+    again = plan_group_again(policy, those, write_group_plan(draft, plans_of(draft)))
+
+    rules = [[action.rule for action in one.drafts["near"].actions] for one in (draft, again)]
+    assert rules == [["group.over-cap"], ["group.over-cap"]]
