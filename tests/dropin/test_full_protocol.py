@@ -9,11 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan import AccountState, LegacyPositionExitProtocol
 from exitplan.ruleset.errors import FileIsInvalid, UsageError
+from tests.conftest import examples
 from tests.dropin.bot import LOST, RAISES, Bot, bot, held, stale
 
 METHODS = [
@@ -208,7 +209,7 @@ def test_without_a_tracker_the_one_in_the_folder_counts(tmp_path: Path) -> None:
 answers = st.lists(st.sampled_from([None, None, RAISES, LOST, (None,), (False,), ("x",), ({},)]), max_size=3)
 
 
-@settings(max_examples=10)
+@examples(10, 200)
 @given(st.fixed_dictionaries(dict.fromkeys(METHODS, answers)))
 def test_whatever_a_broker_answers_nothing_is_oversold_and_in_the_end_only_the_refused_is_left(
     trouble: dict[str, list[object]],

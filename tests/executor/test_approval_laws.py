@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from exitplan.executor.accounts.account import load_account_file
@@ -31,6 +31,7 @@ from exitplan.ruleset.planning.plan import read_plan
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.self_approval import may_apply_alone
 from tests.builders import position, snapshot
+from tests.conftest import examples
 from tests.executor.crashes import Points
 from tests.executor.scene import Scene, stage
 from tests.faults import Crash, Fault
@@ -171,7 +172,7 @@ class World:
 @example(POLICIES[0], ["round", "ann", "refuse", "round", "round"])
 @example(POLICIES[1], ["round", "ann", "ann", "round", "bob", "round"])
 @example(POLICIES[2], ["round", "no", ("price", 99), "round"])
-@settings(max_examples=8)
+@examples(8, 200)
 def test_nothing_goes_out_that_nobody_let_through(policy: dict[str, Any], deeds: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as root:
         world = World.at(Path(root), policy)

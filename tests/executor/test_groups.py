@@ -26,6 +26,7 @@ from exitplan.ruleset.errors import OutcomeUnknown
 from exitplan.ruleset.model.snapshot import Snapshot
 from exitplan.ruleset.planning.actions import Kind
 from tests.builders import NOW, order, position, snapshot, typed_plan_of
+from tests.conftest import examples
 from tests.executor.conftest import Stage
 from tests.executor.scene import Scene, StillClock, stage, statuses
 from tests.executor.test_laws import accounts
@@ -310,7 +311,7 @@ def test_a_venue_that_answers_more_or_less_than_was_asked_has_answered_nothing(a
     assert call(lambda: answers, 2) == [Unknown(f"{len(answers)} answers to 2 requests")] * 2
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
+@settings(examples(20, 300), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     account=accounts(),
     at_once=st.integers(2, 5),

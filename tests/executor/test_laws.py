@@ -18,6 +18,7 @@ from exitplan.executor.store.history import account_status
 from exitplan.ruleset.errors import AccountUnreadable, OutcomeUnknown, PlanIsStale
 from exitplan.ruleset.model.snapshot import Snapshot
 from tests.builders import Amount, market, order, position, record, snapshot
+from tests.conftest import examples
 from tests.executor.scene import Scene, stage
 from tests.faults import SILENT, Crash, Fault
 
@@ -108,7 +109,7 @@ def approved(plans: list[dict[str, Any]]) -> Mapping[str, tuple[str, Decimal]]:
 
 
 @pytest.mark.parametrize("base", ["default", "conservative"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=20)
+@settings(examples(20, 300), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     account=accounts(),
     faults=FAULTS,

@@ -33,6 +33,7 @@ from exitplan.fleet.batch.batched_store import BatchedStore, Collected
 from exitplan.fleet.batch.shard_batch import ShardBatch
 from exitplan.ruleset.errors import AccountUnreadable
 from exitplan.ruleset.planning.checks import AccountState
+from tests.conftest import examples
 from tests.fleet.shards import Shard, ToldWorld
 
 _first = itertools.count(0, 7)
@@ -214,7 +215,7 @@ def test_whatever_others_do_meanwhile_a_shard_takes_nothing_back(database: Datab
     Meddling.database = database
     run_state_machine_as_test(
         Meddling,
-        settings=settings(max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[*HealthCheck]),
+        settings=settings(examples(25, 200), stateful_step_count=25, suppress_health_check=[*HealthCheck]),
     )
 
 

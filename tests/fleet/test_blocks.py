@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.brokers.live.buckets import LevelsUnknown
 from exitplan.fleet.blocks import AHEAD, Ask, BlockBucket, Grant, hold_of, kept_back
 from exitplan.fleet.levels import PostgresLevels
 from tests.brokers.live.test_limits import SLACK, Taken, Time, busiest
+from tests.conftest import examples
 from tests.fleet.levels import row, with_buckets
 
 NUMBERS = itertools.count()
@@ -70,7 +71,7 @@ STEPS = st.lists(
 
 
 @given(figures=FIGURES, steps=STEPS)
-@settings(max_examples=30)
+@examples(30, 300)
 def test_no_window_sees_more_than_the_burst_and_the_refill(
     make: Make, figures: tuple[float, float], steps: list[tuple[int, float, float, str]]
 ) -> None:
@@ -96,7 +97,7 @@ def test_no_window_sees_more_than_the_burst_and_the_refill(
 
 
 @given(steps=st.lists(st.tuples(st.integers(0, 2), st.sampled_from([0, 0.1, 0.3, 1]), st.booleans()), max_size=30))
-@settings(max_examples=30)
+@examples(30, 300)
 def test_a_rest_holds_whoever_asks_once_what_was_in_hand_is_old(
     make: Make, steps: list[tuple[int, float, bool]]
 ) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from exitplan.workbench.alternatives import Alternative, find_alternatives
 from exitplan.workbench.invention import FactsDisagree, replay
+from tests.conftest import examples
 from tests.workbench.test_invention import facts
 from tests.workbench.test_proofs import BOOKS, POLICIES
 
@@ -56,7 +57,7 @@ def test_a_protected_position_would_have_to_be_protected_no_more() -> None:
 
 
 @pytest.mark.parametrize("name", ["default", "conservative"])
-@settings(max_examples=20)
+@examples(20, 500)
 @given(st.data())
 def test_every_way_is_one_that_the_planner_takes(name: str, data: st.DataObject) -> None:
     try:

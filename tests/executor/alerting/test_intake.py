@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.executor.alerting.channels import read_channels
@@ -15,6 +15,7 @@ from exitplan.executor.alerting.intake import Router, take_in
 from exitplan.executor.alerting.outbox import Outbox, open_outbox
 from exitplan.executor.store.alerts import raise_alert
 from tests.builders import NOW
+from tests.conftest import examples
 
 STEPS = st.lists(st.sampled_from(["raise", "raise", "take in", "die", "rotate", "half a line"]), max_size=14)
 
@@ -31,7 +32,7 @@ def take(outbox: Outbox, folder: Path, router: Router, *, dies: bool = False) ->
 
 
 @given(STEPS)
-@settings(max_examples=20)
+@examples(20, 300)
 def test_each_alert_is_taken_in_once(steps: list[str]) -> None:
     with tempfile.TemporaryDirectory() as name, open_outbox(Path(name)) as outbox:
         folder, raised = Path(name), 0

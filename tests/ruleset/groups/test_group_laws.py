@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from random import Random
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exitplan.ruleset.groups.group_planner import plan_group
@@ -19,10 +19,11 @@ from exitplan.ruleset.planning.exits import ExitContext
 from exitplan.ruleset.planning.plan import write_plan
 from exitplan.ruleset.planning.planner import Draft
 from exitplan.ruleset.planning.redecision import Redecision, Standing
+from tests.conftest import examples
 from tests.ruleset.groups.group_builders import group_plan, group_policy, plans_of
 from tests.ruleset.groups.groups_strategy import groups, policies
 
-laws = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=40)
+laws = examples(40)
 
 
 def sold_by(drafts: Mapping[str, Draft]) -> dict[PositionKey, Decimal]:

@@ -10,7 +10,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -26,6 +26,7 @@ from exitplan.workbench.simulation.running import Candidate, PathResult, Replay,
 from exitplan.workbench.simulation.shortfall import PARTS
 from exitplan.workbench.simulation.summary import summarise
 from tests.builders import market, order, policy_document, position, record, rulebook, snapshot, unwound
+from tests.conftest import examples
 
 d = Decimal
 FREE = PaperOptions(taker_fee=d(0), maker_fee=d(0), spread=d(0))
@@ -234,7 +235,7 @@ def test_nothing_that_is_imagined_is_logged(caplog: pytest.LogCaptureFixture) ->
 PRICE = st.integers(50, 200)
 
 
-@settings(max_examples=6)
+@examples(6, 100)
 @given(
     st.lists(st.tuples(PRICE, PRICE), min_size=4, max_size=4),
     st.sampled_from([None, Impact("linear", d("0.01"), d(500)), Impact("square_root", d("0.013"), d(700))]),
