@@ -128,12 +128,12 @@ def _is_doubtful(text: bytes) -> bool:
     """
     has_own_form = b"\\" in text or b'"extra":{' in text or b'"data":{' in text or b'"debt":"0' in text
     is_no_plain_number = b"E+" in text or b"E-" in text or b'"-0' in text or b"NaN" in text or b"Infinity" in text
-    return has_own_form or is_no_plain_number or _ZEROS_OR_OFFSET.search(text) is not None
+    return has_own_form or is_no_plain_number or bool(_ZEROS.search(text) or _OFFSET.search(text))
 
 
 _AT_ONCE = 500
 _FIELDS = msgspec.json.Encoder(order="sorted")
-_ZEROS_OR_OFFSET = re.compile(rb'\.\d*0"|:\d\d"')
+_ZEROS, _OFFSET = re.compile(rb'\.\d*0"'), re.compile(rb':\d\d"')  # as one it would be three times as slow
 _LISTS: Mapping[str, Callable[[Snapshot], Iterator[bytes]]] = {
     "positions": lambda snapshot: _listed(snapshot.positions, _position_document),
     "open_orders": lambda snapshot: _listed(snapshot.open_orders, _order_document),
