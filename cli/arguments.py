@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -26,7 +26,7 @@ from exitplan.ruleset.language.parameters import PARAMETERS
 from exitplan.ruleset.language.policy import Invariant, Policy
 from exitplan.ruleset.language.problems import did_you_mean
 from exitplan.ruleset.model.snapshot import Snapshot
-from exitplan.ruleset.model.values import base_of, meant_symbol, parse_decimal, parse_moment, plain
+from exitplan.ruleset.model.values import base_of, meant_symbol, parse_decimal, parse_moment, plain, unified_symbol
 from exitplan.ruleset.planning.actions import Phase
 from exitplan.ruleset.planning.plan_types import Plan
 from exitplan.ruleset.planning.planner import PlanScope
@@ -270,8 +270,9 @@ def read_time(option: str, text: str) -> datetime:
 
 
 def scope_of(narrowing: Narrowing, policy: Policy) -> PlanScope:
-    """Return the scope of a plan; raises UsageError for a rule that the policy does not have."""
+    """Return the scope of a plan; raises UsageError for a rule that the policy does not have, or where none is left."""
     ensure_phase(narrowing.phase)
+    ensure_something_left(narrowing.targets, narrowing.excludes, lambda name: unified_symbol(name).upper())
     actionable = [rule.id for rule in (*policy.orders, *policy.exits)]
     for name in narrowing.rules:
         if name in actionable:
@@ -305,6 +306,15 @@ def ensure_symbols(snapshot: Snapshot, narrowing: Narrowing) -> None:
     for option, names in (("--target", narrowing.targets), ("--exclude", narrowing.excludes)):
         for name in names:
             ensure_symbol(meant_symbol(name, held), held, snapshot.account, option)
+    ensure_something_left(narrowing.targets, narrowing.excludes, lambda name: meant_symbol(name, held))
+
+
+def ensure_something_left(targets: Collection[str], excludes: Collection[str], read: Callable[[str], str]) -> None:
+    """Raise UsageError where each target is excluded too: an empty plan would read as if nothing was to be done."""
+    wanted, unwanted = {read(name) for name in targets}, {read(name) for name in excludes}
+    if wanted and wanted <= unwanted:
+        said = f"--exclude takes out all that --target names: {', '.join(sorted(wanted))}"
+        raise UsageError(said, hint="leave one of the two out: --target alone plans nothing else")
 
 
 def ensure_symbol(symbol: str, held: Collection[str], account: str, option: str | None = None) -> None:

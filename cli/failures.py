@@ -97,11 +97,18 @@ def _silence() -> Iterator[None]:
 def report(problem: ExitplanError, *, as_json: bool) -> int:
     """Write a failure to stderr; returns its exit code.
 
-    As JSON it goes to stdout like everything else, unless a document is there already, which stays the only one.
+    As JSON it goes to stdout like everything else, unless a document is there already, which stays the only one. Where
+    stdout cannot take it, a full disk, say, it goes to stderr in words; where nobody reads, the exit code tells.
     """
     on_stdout = as_json and not OUTPUT.has_document
     said = json.dumps(versioned({"error": error_document(problem)})) if as_json else _shown(_worded(problem))
-    say(said, err=not on_stdout)
+    try:
+        say(said, err=not on_stdout)
+    except OSError as broken:
+        silence(sys.stdout if on_stdout else sys.stderr)
+        if on_stdout and not isinstance(broken, BrokenPipeError):
+            with suppress(OSError):
+                say(_shown(_worded(problem)), err=True)
     return problem.exit_code
 
 

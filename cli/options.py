@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from exitplan.cli.completion import complete_account, complete_rule, complete_sy
 from exitplan.executor.accounts.places import DataPlace, FilePlace
 from exitplan.executor.accounts.project import project_data, project_root
 from exitplan.executor.store.postgres.url import ensure_scheme, is_database_url
+from exitplan.ruleset.errors import UsageError
 
 AccountOption = Annotated[
     list[str] | None,
@@ -96,6 +98,8 @@ def _data_of_project(context: typer.Context, value: DataPlace | str) -> DataPlac
     source = context.get_parameter_source("data")
     is_default = source is not None and source.name == "DEFAULT"
     place = FilePlace(project_data(accounts or _account_in_policy(context))) if is_default else _opened(context, value)
+    if isinstance(place, FilePlace):
+        _ensure_folder(place.folder)
     if context.info_name not in {"halt", "resume"}:
         from exitplan.cli.halts import warn_of_halts  # noqa: PLC0415 - `exitplan --help` needs none of it
 
@@ -103,6 +107,18 @@ def _data_of_project(context: typer.Context, value: DataPlace | str) -> DataPlac
     if isinstance(place, FilePlace):
         _count_calls(context, place.folder)
     return place
+
+
+def _ensure_folder(folder: Path) -> None:
+    """Raise UsageError where something else is in the place of the data folder: it would read as one without history.
+
+    A folder that is not there yet is made when something is written.
+    """
+    there = next((path for path in (folder, *folder.absolute().parents) if os.path.lexists(path)), None)
+    if there is not None and not there.is_dir():
+        beneath = "" if there == folder else f": {there} is none"
+        hint = "name the folder that holds state, journal and alerts: --data DIR, or EXITPLAN_DATA"
+        raise UsageError(f"the data folder {folder} is no folder{beneath}", hint=hint)
 
 
 def _opened(context: typer.Context, value: DataPlace | str) -> DataPlace:

@@ -156,15 +156,19 @@ class AccountReport:
 def report_account(account: Account, since: datetime, price_at: PriceAt | None = None) -> AccountReport:
     """Report on an account since a time, and against other prices where there are any; it is not read at its venue.
 
-    Raises FileIsInvalid for a damaged journal, or a plan in it that this version does not understand.
+    Raises FileIsInvalid for a lost or damaged journal, or a plan in it that this version does not understand.
     """
     runs: Sequence[Mapping[str, Any]] = ()
     told: list[tuple[Outcomes, Fill | None]] = []
     until = account.clock()
     if account.store.has_journal():
         with localcontext(EXACT), account.store.open_journal() as journal:
+            if not journal.runs():
+                account.store.load_state(journal)
             runs = [run for run in reversed(journal.runs()) if parse_time(run["started_at"]) <= until]
             told = list(_outcomes(journal, since, _Pricing(price_at, until)))
+    else:
+        account.store.ensure_journal()
     with localcontext(EXACT):
         outcomes, sales = tuple(_grouped(one for one, _ in told)), tuple(_sales(told, account.quote))
     return AccountReport(

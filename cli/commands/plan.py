@@ -79,7 +79,12 @@ if TYPE_CHECKING:
 
 OutOption = Annotated[
     Path | None,
-    typer.Option("--out", "-o", metavar="FILE", help="Write the plan to a file; for several accounts, to a folder."),
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Write the plan to a file; for several accounts, to a folder. Folders that are not there are made.",
+    ),
 ]
 DetailedOption = Annotated[
     bool, typer.Option("--detailed-exitcode", help="Exit with 2 if something is to be done, with 0 if not.")

@@ -12,6 +12,7 @@ from exitplan.cli.options import DEFAULT_DATA, AccountOption, DataOption, JsonOp
 from exitplan.cli.output import say
 from exitplan.cli.streams import write_json
 from exitplan.cli.verbs import verb_app
+from exitplan.executor.plan import read_state
 from exitplan.executor.store.history import retry
 from exitplan.ruleset.model.values import unified_symbol
 
@@ -40,3 +41,7 @@ def command(
         say(f"Cleared {name} of {opened.id}: the next plan tries its exit again.")
     else:
         say(f"Nothing to clear: no exit of {name} has failed or was escalated.")
+        state = read_state(opened)
+        waiting = sorted({key.partition("#")[0] for key in (*state.failed_exits, *state.escalated)})
+        if waiting:
+            say(f"What has failed or was escalated: {', '.join(waiting)}.")

@@ -48,12 +48,14 @@ Entry = dict[str, Any]
 def audit_trail(store: AccountStore, since: datetime | None = None) -> Iterator[Entry]:
     """Return an account's runs, the oldest first, each with its orders; none where there is no journal.
 
-    Only those that began at or after ``since``. Raises FileIsInvalid for a damaged journal.
+    Only those that began at or after ``since``. Raises FileIsInvalid for a lost or damaged journal.
     """
     if not store.has_journal():
+        store.ensure_journal()
         return
-    with store.open_journal():  # which brings it to this version, and checks it
-        pass
+    with store.open_journal() as journal:  # which brings it to this version, and checks it
+        if not journal.runs():
+            store.load_state(journal)
     with store.open_tables() as tables:
         yield from runs_in(store.account, tables, since)
 

@@ -28,12 +28,16 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
     """Return the account's runs, the newest first; none where it never had any.
 
     ``done`` and ``refused`` count the actions; those of a run without an end are what the journal has of it.
-    ``under_way`` is true for a run that is at work on this machine now.
+    ``under_way`` is true for a run that is at work on this machine now. Raises FileIsInvalid where there are none, and
+    the state is of a journal that is lost.
     """
     if not account.store.has_journal():
+        account.store.ensure_journal()
         return []
     with account.store.open_journal() as journal:
         runs = journal.runs()
+        if not runs:
+            account.store.load_state(journal)
         newest = max((run["run"] for run in runs), default=0)
 
         def under_way(run: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path as FilePath
 
@@ -15,6 +16,8 @@ MOST_LEVELS = 20
 Read = Callable[[FilePath], Document]
 """Reads one file; raises FileHasProblems where it cannot."""
 _EXTENDS = ("extends",)
+_MOST_UP = 3
+"""How many folders up a file that is missing is looked for."""
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ def read_chain(path: FilePath, read: Read = load_yaml) -> Chain:
     """Read a policy and what it extends, as far as it can be read; ``read`` says from where."""
     chain, seen = Chain(), dict[str, str]()
     upper: Document | None = None
+    folder = path.parent
     while True:
         identity, name = os.path.realpath(path), display_name(path)
         if identity in seen:
@@ -40,17 +44,18 @@ def read_chain(path: FilePath, read: Read = load_yaml) -> Chain:
             _note(chain, upper, f"more than {MOST_LEVELS} files extend one another")
             break
         seen[identity] = name
-        document = _read(chain, path, upper, read)
+        document = _read(chain, path, upper, read, folder)
         parent = _parent(document)
         if document is None or parent is None:
             break
-        upper, path = document, FilePath(os.path.normpath(path.parent / parent))
+        upper, folder, path = document, path.parent, FilePath(os.path.normpath(path.parent / parent))
     chain.files.reverse()
     chain.documents.reverse()
     return chain
 
 
-def _read(chain: Chain, path: FilePath, upper: Document | None, read: Read) -> Document | None:
+def _read(chain: Chain, path: FilePath, upper: Document | None, read: Read, folder: FilePath) -> Document | None:
+    """Read one file; what is wrong with it as a whole is noted at the ``extends`` above it, in ``folder``."""
     try:
         document = read(path)
     except FileHasProblems as error:
@@ -58,11 +63,28 @@ def _read(chain: Chain, path: FilePath, upper: Document | None, read: Read) -> D
             if problem.mark.line or upper is None:
                 chain.diagnostics.append(problem)
             else:
-                _note(chain, upper, f"{problem.mark.file} cannot be used: {problem.message}", problem.hint)
+                _note(
+                    chain,
+                    upper,
+                    f"{problem.mark.file} cannot be used: {problem.message}",
+                    _elsewhere(path, folder) or problem.hint,
+                )
         return None
     chain.files.append(path)
     chain.documents.append(document)
     return document
+
+
+def _elsewhere(path: FilePath, folder: FilePath) -> str | None:
+    """Offer the file of the name that is missing from where it is: some folders up, or in the folder of policies."""
+    if os.path.lexists(path):
+        return None
+    start = folder.absolute()
+    with suppress(OSError, ValueError):  # a folder that may not be looked into, a NUL in the name
+        for place in (*list(start.parents)[:_MOST_UP], start / "policies"):
+            if (place / path.name).is_file():
+                return f"did you mean {FilePath(os.path.relpath(place / path.name, start)).as_posix()!r}?"
+    return None
 
 
 def _parent(document: Document | None) -> str | None:

@@ -60,6 +60,24 @@ def test_a_run_whose_stream_breaks_is_finished_and_journalled(line: str, code: i
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [("show nowhere.json", 65), ("show nowhere.json --json", 65), ("plan --json", 1), ("plan --zzz --json", 64)],
+)
+@pytest.mark.usefixtures("folder")
+def test_a_failure_that_stdout_cannot_take_is_told_on_stderr(line: str, code: int) -> None:
+    ended = shell(f"$XP {line} > /dev/full")
+    assert "Traceback" not in ended.stderr
+    assert (ended.stdout.split()[-1], "error" in ended.stderr) == (str(code), True)
+
+
+@pytest.mark.parametrize("line", ["show nowhere.json --json | true", "show nowhere.json 2> /dev/full"])
+@pytest.mark.usefixtures("folder")
+def test_a_failure_that_nobody_can_read_leaves_its_code(line: str) -> None:
+    ended = shell(f"$XP {line}")
+    assert (ended.stdout.split()[-1], ended.stderr) == ("65", "")
+
+
 @pytest.mark.parametrize("line", ["plan", "verify", "--version", "plan --json", "--help"])
 @pytest.mark.usefixtures("folder")
 def test_a_closed_stdout_is_no_traceback(line: str) -> None:

@@ -127,3 +127,24 @@ def test_nobody_begins_anew_unattended_where_the_history_is_gone(kraken: Handle,
     assert "the journal of kraken in" in gone.out
     xp("verify", "-a", "kraken")  # a person says so
     assert xp("watch", "--once", "-a", "kraken").code == 2
+
+
+@pytest.mark.parametrize("data", ["a-file", "a-file/below", "dangling"])
+@pytest.mark.parametrize("line", ["plan", "verify", "status", "alerts", "gate", "halt", "pending", "history", "report"])
+def test_a_file_in_place_of_the_data_folder_is_no_account_without_history(
+    nothing: Path, monkeypatch: pytest.MonkeyPatch, line: str, data: str
+) -> None:
+    assert xp("init").code == 0
+    Path("a-file").write_text("", encoding="utf-8")
+    Path("dangling").symlink_to("nowhere")
+    told = xp(line, "--data", data)
+    assert (told.code, told.out) == (64, "")
+    assert f"the data folder {data} is no folder" in told.err
+    monkeypatch.setenv("EXITPLAN_DATA", data)
+    assert xp(line).code == 64
+
+
+def test_a_file_in_place_of_the_projects_data_folder_is_told(nothing: Path) -> None:
+    assert xp("init").code == 0
+    Path("data").write_text("", encoding="utf-8")
+    assert "the data folder data is no folder" in xp("verify").err

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -257,6 +257,19 @@ def test_history_lists_the_newest_run_first() -> None:
     assert "NEEDS_CLEANUP" in xp("history").out
 
 
+@pytest.mark.parametrize("line", ["history", "history --json", "history 1", "history --export h.csv", "report"])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda journal: journal.write_bytes(b"")])
+@pytest.mark.usefixtures("folder")
+def test_a_lost_journal_is_no_account_without_a_past(line: str, spoil: Callable[[Path], object]) -> None:
+    xp("run")
+    for beside in Path("data").glob("journal.db-*"):
+        beside.unlink()
+    spoil(Path("data/journal.db"))
+    told = xp(*line.split())
+    assert told.code == 65
+    assert "the journal that data/legacy_exit_protocol_state.json was exported from is not there" in told.err + told.out
+
+
 @pytest.mark.usefixtures("folder")
 def test_retry_clears_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as refusing:
@@ -268,6 +281,16 @@ def test_retry_clears_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     assert xp("retry", "NEAR/USD", "--json").said == {"account": "platform", "symbol": "NEAR/USD", "cleared": False}
     assert "NEAR/USD" not in {entry["symbol"] for entry in xp("plan", "--json").json["blocked"]}
     assert "Nothing to clear" in xp("retry", "NEAR/USD").out
+
+
+@pytest.mark.usefixtures("folder")
+def test_retry_of_what_never_failed_names_what_did() -> None:
+    assert "What has" not in xp("retry", "LUNB/USD").out
+    xp("run")
+    told = xp("retry", "LUNB/USD")
+    assert told.code == 0
+    assert "no exit of LUNB/USD has failed or was escalated" in told.out
+    assert "What has failed or was escalated: LUNA/USD." in told.out
 
 
 @pytest.mark.usefixtures("folder")

@@ -95,6 +95,11 @@ def test_a_plan_that_a_guard_refuses_is_written_and_shown_and_exits_5() -> None:
     assert Path("plan.json").is_file()
 
 
+def test_out_makes_the_folders_that_are_not_there() -> None:
+    xp("plan", "--snapshot", write_snapshot(LEGACY), "--out", "plans/today/plan.json")
+    assert Path("plans/today/plan.json").is_file()
+
+
 def many() -> Path:
     """An account whose venue has forgotten all its markets."""
     held = [position(f"{name}/USD") for name in ("AAA", "BBB", "CCC")]

@@ -87,6 +87,12 @@ def test_no_verb_of_policy_is_a_usage_error_with_the_help() -> None:
         ("plan --stale-minutes -5", "--stale-minutes is -5; allowed is 0 or more", None),
         ("plan --target XRB-USD", "no position and no open order of XRB/USD", "did you mean 'XRP/USD'?"),
         ("plan --exclude XRB/USD", "--exclude: the account platform has", "did you mean 'XRP/USD'?"),
+        (
+            "plan --target ADA/USD --exclude ada-usd",
+            "--exclude takes out all that --target names: ADA/USD",
+            "leave one",
+        ),
+        ("plan --target ADA --exclude ADA/USD", "--exclude takes out all that --target names: ADA/USD", "leave one"),
         ("plan --rule legcy", "no exit or order rule 'legcy'", "did you mean 'legacy'?"),
         ("plan --rule zzz", "no exit or order rule 'zzz'", "stale-limit-order"),
         ("plan --rule zombie.dust", "no exit or order rule 'zombie.dust'", "it classifies"),

@@ -112,6 +112,21 @@ def test_a_chain_is_read_from_the_base_on(write: Write) -> None:
     assert (loaded.document["name"], loaded.policy.max_positions) == ("c", 2)
 
 
+def test_a_policy_that_is_further_up_or_down_is_offered_with_its_path(write: Write) -> None:
+    write("policies/default.yaml", "version: 1\nname: d\n")
+    text = "version: 1\nname: c\nextends: default.yaml\n"
+    for place, hint in (
+        ("policies/accounts/fut.yaml", "did you mean '../default.yaml'?"),
+        ("policies/accounts/desk/fut.yaml", "did you mean '../../default.yaml'?"),
+        ("above.yaml", "did you mean 'policies/default.yaml'?"),
+    ):
+        (found,) = problems_of_policy(write(place, text))
+        assert "there is no such file" in found.message
+        assert found.hint == hint
+    (found,) = problems_of_policy(write("nul.yaml", 'version: 1\nname: c\nextends: "default\\0.yaml"\n'))
+    assert found.mark.line == 3
+
+
 def test_a_circle_is_named(write: Write) -> None:
     write("a.yaml", "version: 1\nextends: b.yaml\n")
     (found,) = problems_of_policy(write("b.yaml", "version: 1\nextends: ./a.yaml\n"))
