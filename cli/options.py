@@ -98,7 +98,7 @@ def _data_of_project(context: typer.Context, value: DataPlace | str) -> DataPlac
     source = context.get_parameter_source("data")
     is_default = source is not None and source.name == "DEFAULT"
     place = FilePlace(project_data(accounts or _account_in_policy(context))) if is_default else _opened(context, value)
-    if isinstance(place, FilePlace):
+    if isinstance(place, FilePlace) and context.info_name != "doctor":  # which tells of it among what else it finds
         _ensure_folder(place.folder)
     if context.info_name not in {"halt", "resume"}:
         from exitplan.cli.halts import warn_of_halts  # noqa: PLC0415 - `exitplan --help` needs none of it

@@ -202,10 +202,10 @@ def test_an_account_that_cannot_be_read_exits_1(saved: Path, monkeypatch: pytest
 
 
 def test_a_data_folder_that_cannot_be_written_exits_1(saved: Path) -> None:
-    Path("blocked").write_text("a file", encoding="utf-8")
+    Path("blocked/account.lock").mkdir(parents=True)  # the lock cannot be taken in it
     shown = xp("apply", saved, "--data", "blocked")
     assert shown.code == 1
-    assert "nothing was sent" in shown.err
+    assert "cannot lock blocked/account.lock" in shown.err
 
 
 @pytest.mark.usefixtures("folder")
