@@ -88,7 +88,11 @@ def plan_group(policy: GroupPolicy, members: Mapping[str, Member], earlier: Earl
 
 
 class _Planning(Struct, frozen=True, dict=True):
-    """One planning of a group. ``bounds`` are what the venues let go of single positions, ``refused`` pairs by name."""
+    """One planning of a group.
+
+    ``bounds`` are what the venues let go of single positions, ``refused`` pairs by name, ``withdrawn`` the positions of
+    which the group wants nothing after all.
+    """
 
     policy: GroupPolicy
     members: Mapping[str, Member]
@@ -99,6 +103,7 @@ class _Planning(Struct, frozen=True, dict=True):
     bounds: dict[PositionKey, Decimal] = field(default_factory=dict)
     bounded: dict[str, int] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    withdrawn: set[PositionKey] = field(default_factory=set)
 
     @classmethod
     def of(cls, policy: GroupPolicy, members: Mapping[str, Member], earlier: Earlier) -> _Planning:
@@ -113,7 +118,7 @@ class _Planning(Struct, frozen=True, dict=True):
         while True:
             answers = self._answers()
             givens, drafts = self._drafts(answers)
-            if not self._is_corrected(answers, drafts):
+            if not self._is_corrected(answers, drafts) and not self._is_withdrawn(drafts):
                 return self._draft(answers, givens, drafts)
 
     def _answers(self) -> list[PairAnswer]:
@@ -140,15 +145,27 @@ class _Planning(Struct, frozen=True, dict=True):
         return givens, drafts
 
     def _orders(self, answers: Sequence[PairAnswer]) -> dict[PositionKey, GroupOrder]:
-        paired = frozenset[PositionKey]()
-        if self.policy.hedged != "alone":
-            paired = paired.union(*(pair.keys for pair in self.pairs))
-        alone = {
-            position.name: GroupOrder(wish.because, wish.rule)
-            for position in self.positions
-            if position.name not in paired and (wish := self.wishes.get(position.name)) is not None
-        }
-        return alone | {name: order for answer in answers for name, order in answer.orders.items()}
+        singles = {name: GroupOrder(wish.because, wish.rule) for name, wish in self._single_wishes().items()}
+        return singles | {name: order for answer in answers for name, order in answer.orders.items()}
+
+    def _single_wishes(self) -> dict[PositionKey, Wish]:
+        """Return what the group wants of positions that are in no pair, in the order in which they were chosen."""
+        pairs = () if self.policy.hedged == "alone" else self.pairs
+        others = self.withdrawn.union(*(pair.keys for pair in pairs))
+        return {name: wish for name, wish in self.wishes.items() if name not in others}
+
+    def _is_withdrawn(self, drafts: Mapping[str, Draft]) -> bool:
+        """Take back the last wish where less went than it counted on, so that the net exposure of its asset rises."""
+        wishes = self._single_wishes()
+        assets = {position.name: position.asset for position in self.positions}
+        sold, own = _sold(drafts), _sold({name: member.own for name, member in self.members.items()})
+        before = len(self.withdrawn)
+        for asset in {assets[name] for name in wishes}:
+            there = [position for position in self.positions if position.asset == asset]
+            after, alone = net_of(there, sold), net_of(there, own)
+            if after is None or alone is None or abs(after) > abs(alone):
+                self.withdrawn.add([name for name in wishes if assets[name] == asset][-1])
+        return len(self.withdrawn) > before
 
     def _is_corrected(self, answers: Sequence[PairAnswer], drafts: Mapping[str, Draft]) -> bool:
         """Bind or refuse the pairs that the drafts do not take as they were sized; False where all are."""

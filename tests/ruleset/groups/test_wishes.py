@@ -13,6 +13,7 @@ from tests.ruleset.groups.group_builders import (
     SPOT,
     account,
     capped,
+    group_plan,
     group_policy,
     legs,
     member,
@@ -50,3 +51,15 @@ def test_what_was_above_the_cap_is_no_dust_for_being_near_the_threshold() -> Non
 
     rules = [[action.rule for action in one.drafts["near"].actions] for one in (draft, again)]
     assert rules == [["group.over-cap"], ["group.over-cap"]]
+
+
+def test_a_wish_is_taken_back_where_less_of_another_could_go_than_it_counted_on() -> None:
+    tracked = {SPOT: record(), PERP: record()}
+    those = members(
+        member(account("far", position(SPOT, "0.2", locked="0.15"), tracked=tracked)),
+        member(account("near", perp("0.1"), tracked=tracked)),
+    )
+
+    plan = group_plan(group_policy(hedged="alone", cap=capped(0)), those)
+
+    assert legs(plan) == [[("far", "close", "0.05", "group.over-cap")]]
