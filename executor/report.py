@@ -10,6 +10,7 @@ from typing import Any
 
 from exitplan.executor.accounts.account import Account
 from exitplan.executor.apply.proceeds import proceeds_of
+from exitplan.executor.store.audit import open_past
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.journal_values import Fill, Resolution
 from exitplan.ruleset.errors import FileIsInvalid
@@ -161,14 +162,10 @@ def report_account(account: Account, since: datetime, price_at: PriceAt | None =
     runs: Sequence[Mapping[str, Any]] = ()
     told: list[tuple[Outcomes, Fill | None]] = []
     until = account.clock()
-    if account.store.has_journal():
-        with localcontext(EXACT), account.store.open_journal() as journal:
-            if not journal.runs():
-                account.store.load_state(journal)
+    with localcontext(EXACT), open_past(account.store) as journal:
+        if journal is not None:
             runs = [run for run in reversed(journal.runs()) if parse_time(run["started_at"]) <= until]
             told = list(_outcomes(journal, since, _Pricing(price_at, until)))
-    else:
-        account.store.ensure_journal()
     with localcontext(EXACT):
         outcomes, sales = tuple(_grouped(one for one, _ in told)), tuple(_sales(told, account.quote))
     return AccountReport(

@@ -7,11 +7,13 @@ history is.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import orjson
 
+from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.port import AccountStore, StoreBroken, Tables
 from exitplan.ruleset.model.values import parse_time
 
@@ -45,17 +47,30 @@ _OF_ACTION = ("client_order_id", "kind", "symbol", "side", "rule")
 Entry = dict[str, Any]
 
 
+@contextmanager
+def open_past(store: AccountStore) -> Iterator[Journal | None]:
+    """Open the journal of an account for those who look back; None where there never was one.
+
+    Raises FileIsInvalid for a damaged one, and for one that is lost while the state knows of it.
+    """
+    if not store.has_journal():
+        store.ensure_journal()
+        yield None
+        return
+    with store.open_journal() as journal:
+        if not journal.runs():
+            store.load_state(journal)
+        yield journal
+
+
 def audit_trail(store: AccountStore, since: datetime | None = None) -> Iterator[Entry]:
     """Return an account's runs, the oldest first, each with its orders; none where there is no journal.
 
     Only those that began at or after ``since``. Raises FileIsInvalid for a lost or damaged journal.
     """
-    if not store.has_journal():
-        store.ensure_journal()
-        return
-    with store.open_journal() as journal:  # which brings it to this version, and checks it
-        if not journal.runs():
-            store.load_state(journal)
+    with open_past(store) as journal:  # which brings it to this version, and checks it
+        if journal is None:
+            return
     with store.open_tables() as tables:
         yield from runs_in(store.account, tables, since)
 

@@ -12,6 +12,7 @@ from exitplan.executor.approvals.book import open_book
 from exitplan.executor.escalation.climbing import Incident
 from exitplan.executor.escalation.ladder import incidents_in
 from exitplan.executor.plan import read_state
+from exitplan.executor.store.audit import open_past
 from exitplan.executor.store.group_rows import GroupRow, open_group_run
 from exitplan.executor.store.journal import Journal
 from exitplan.executor.store.state import (
@@ -31,13 +32,10 @@ def past_runs(account: Account) -> list[dict[str, Any]]:
     ``under_way`` is true for a run that is at work on this machine now. Raises FileIsInvalid where there are none, and
     the state is of a journal that is lost.
     """
-    if not account.store.has_journal():
-        account.store.ensure_journal()
-        return []
-    with account.store.open_journal() as journal:
+    with open_past(account.store) as journal:
+        if journal is None:
+            return []
         runs = journal.runs()
-        if not runs:
-            account.store.load_state(journal)
         newest = max((run["run"] for run in runs), default=0)
 
         def under_way(run: Mapping[str, Any]) -> bool:
@@ -149,7 +147,7 @@ def restore_state(account: Account) -> State:
     with _writing(account) as journal:
         ensure_newest(journal, path)
         known = known_state(journal)
-        state = State() if known is None else known
+        state = known or State()
         if known is None:
             journal.put_state(state_to_document(state))
         account.store.export_state(journal, state, over_edits=True)

@@ -72,6 +72,18 @@ class Nets(Struct, frozen=True, gc=False):
 
     by_asset: dict[str, Decimal | None]
 
+    @classmethod
+    def of(cls, units: Sequence[Unit]) -> Nets:
+        """Begin with what the accounts' own policies leave."""
+        by_asset: dict[str, Decimal | None] = {}
+        for position in (position for unit in units for position in unit.positions):
+            so_far = by_asset.get(position.asset, ZERO)
+            left = position.view.held - position.sold
+            by_asset[position.asset] = (
+                None if so_far is None or position.unit is None else so_far + left * position.unit
+            )
+        return cls(by_asset)
+
     def allowed(self, units: Iterable[Unit]) -> Iterator[Unit]:
         """Yield those that may go, in this order, as they are counted as gone.
 
@@ -87,18 +99,6 @@ class Nets(Struct, frozen=True, gc=False):
                 waiting.extendleft(reversed(passed_over.pop(unit.asset, [])))
             else:
                 passed_over.setdefault(unit.asset, []).append(unit)
-
-    @classmethod
-    def of(cls, units: Sequence[Unit]) -> Nets:
-        """Begin with what the accounts' own policies leave."""
-        by_asset: dict[str, Decimal | None] = {}
-        for position in (position for unit in units for position in unit.positions):
-            so_far = by_asset.get(position.asset, ZERO)
-            left = position.view.held - position.sold
-            by_asset[position.asset] = (
-                None if so_far is None or position.unit is None else so_far + left * position.unit
-            )
-        return cls(by_asset)
 
     def _allows(self, unit: Unit) -> bool:
         """Check that a unit may go without a larger net exposure, and count it as gone; a pair is sized so that it may.
