@@ -25,7 +25,7 @@ WORKS = {
     "run": (f"run --dry-run {FULL}", 2, "ETH/USD"),
     "gate": (f"verify {CLEAN}; gate {CLEAN}", 0, "open"),
     "halt": ("halt --account user-00003 --why tried", 0, "nothing is sent for user-00003"),
-    "resume": ("resume --account user-00003", 0, "user-00003"),
+    "resume": ("halt --account user-00004 --why tried; resume --account user-00004", 0, "user-00004"),
     "pending": ("pending", 0, "No plan waits."),
     "approve": ("approve 0-0", 64, "no waiting plan has the id"),
     "reject": ("reject 0-0 --why no", 64, "no waiting plan has the id"),
